@@ -1,0 +1,84 @@
+# Needs GNU make 3.81 or newer and a Python 3.11, 3.12 or 3.13. All that is installed goes into .venv.
+
+PYTHON ?= python3.11 python3.12 python3.13 python3 python
+# JupyterLab refuses to run as root unless told; root is who you are in most containers.
+LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
+
+RUN := .venv/bin/python
+# Written last, so that it is there only when a set-up is complete. It names the folder, because an
+# environment does not survive a move.
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test book notebooks lint lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+lab: $(READY) ## open the course in JupyterLab
+	@echo "JupyterLab is opening in your browser. Control-C here stops it."
+	@$(RUN) -m jupyterlab --ServerApp.root_dir=notebooks \
+	  --LabApp.default_url=/lab/tree/00-start.ipynb \
+	  --KernelManager.transport_encryption=auto --log-level=ERROR $(LAB_FLAGS)
+
+test: $(READY) ## run all tests, the notebooks among them
+	@$(RUN) -m pytest
+
+book: $(READY) ## build the site into book/_build/html
+	@$(RUN) book/build.py
+
+notebooks: $(READY) ## run all notebooks and save them with their outputs
+	@$(RUN) book/execute.py
+
+lint: $(READY) ## check style and layout of the code
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+# Keeps every version that still fits; `make lock LOCK_FLAGS=--upgrade` takes the newest instead.
+lock: ## bring requirements.lock in step with pyproject.toml
+	@$(find_python); \
+	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$$python -m venv "$$tools" && \
+	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
+	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --all-extras \
+	  --no-header $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment, the built site and all caches
+	rm -rf .venv book/_build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# Leaves in $$python the first of $(PYTHON) that the course runs on and that can make environments.
+find_python = for python in $(PYTHON); do \
+	  $$python -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	    2>/dev/null && break; \
+	  python=; \
+	done; \
+	[ -n "$$python" ] || { \
+	  echo "The course needs Python 3.11, 3.12 or 3.13 with venv, and found none: install one" \
+	    "(on Debian and Ubuntu also python3-venv) or name it: make PYTHON=/path/to/python3.12" >&2; \
+	  exit 1; \
+	}
+
+# An environment that was made in another folder is made again here.
+ifneq "$(CURDIR)" "$(shell cat $(READY) 2>/dev/null)"
+.PHONY: $(READY)
+endif
+
+# The last two steps: JupyterLab is not to ask whether it may fetch its makers' news; and matplotlib
+# gathers the machine's fonts here, or it might announce in a notebook that this takes a while.
+$(READY): requirements.lock pyproject.toml
+	@$(find_python); \
+	echo "Installing the course into .venv: 3 GB, once, 1 to 3 minutes ..."; \
+	$$python -m venv --clear .venv && \
+	export PIP_QUIET=2 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 && \
+	$(RUN) -m pip install -r requirements.lock && \
+	$(RUN) -m pip install --no-deps --no-build-isolation --editable . && \
+	$(RUN) -m jupyter labextension disable --log-level=ERROR \
+	  @jupyterlab/apputils-extension:announcements && \
+	$(RUN) -c 'import matplotlib.font_manager' && \
+	echo "$(CURDIR)" > $@ || { \
+	  echo "The set-up stopped half-way, for the reason above. Is this machine online, and has its" \
+	    "disk 3 GB to spare? Then run make again: it starts afresh." >&2; \
+	  exit 1; \
+	}

@@ -1,0 +1,63 @@
+"""Run notebooks and save them with their outputs: ``python book/execute.py [notebook ...]``.
+
+Without arguments it runs all of ``notebooks/``. What is saved depends on the source and the outputs
+alone, not on the hour or on this machine's Python, so a second run changes a file only where an
+output has changed. A notebook in which a cell fails or writes to stderr is left as it was.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+# What editors leave in the metadata of a cell without its author's doing.
+TRACES = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted")
+# Without it each kernel warns that what it says to us could be overheard.
+ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
+
+
+def execute(path):
+    """Run the notebook at ``path`` in its own folder, in a fresh kernel, and return it, canonical.
+
+    Ends the program, and names the cell, if one raises (unless its tag ``raises-exception`` says
+    that it should) or writes to stderr, which students would see as a red box.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        for trace in TRACES:
+            cell.metadata.pop(trace, None)
+
+    client = NotebookClient(
+        notebook,
+        config=ENCRYPTED,
+        resources={"metadata": {"path": path.resolve().parent}},
+        record_timing=False,
+        coalesce_streams=True,  # how a text is cut into messages is a matter of chance
+    )
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            where = f"{path.name}, cell {index} (id {cell.get('id')})"
+            try:
+                client.execute_cell(cell, index)
+            except CellExecutionError as error:
+                sys.exit(f"{where} fails:\n{error}")
+            for output in cell.get("outputs", []):
+                if output.get("name") == "stderr":
+                    sys.exit(f"{where} writes to stderr:\n{cell.source}\n\n{output.text}")
+    client.set_widgets_metadata()
+    return notebook
+
+
+if __name__ == "__main__":
+    for path in [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb")):
+        nbformat.write(execute(path), path)
+        print(path.name)

@@ -1,0 +1,151 @@
+"""What a student sees: JupyterLab as `make lab` starts it, in a real browser, every cell run."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser import chromium, new_page
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 600
+
+# Python runs a module of this name at start-up, in the server and in every kernel. It writes down
+# each host that is not this machine.
+SPY = """
+import os, sys
+
+HOME = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
+
+def spy(event, args):
+    if event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
+        host = args[1][0]
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = args[0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host not in HOME:
+        with open(os.environ["SPY_REPORT"], "a") as report:
+            report.write(f"{event} {host}\\n")
+
+sys.addaudithook(spy)
+"""
+
+
+# The menu entry "Run All Cells", once the notebook is open and its kernel there; then "Save". What
+# C++ writes comes through a pipe, a little later than the cell ends: hence the second in between.
+RUN_ALL = """async path => {
+    const { commands, restored } = jupyterapp;
+    await restored;
+    const panel = await commands.execute("docmanager:open", { path });
+    await panel.sessionContext.ready;
+    commands.execute("notebook:run-all-cells")
+        .then(() => new Promise(resolve => setTimeout(resolve, 1000)))
+        .then(() => commands.execute("docmanager:save"))
+        .finally(() => { window.ended = true; });
+}"""
+
+
+def make_lab():
+    """The arguments that `make lab` gives to Python."""
+    if not shutil.which("make"):
+        pytest.skip("There is no make here to ask how it starts JupyterLab; install it.")
+    # Where this test is itself run by make, that make has left word for its children.
+    env = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    recipe = subprocess.run(
+        ["make", "-n", "lab"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    ).stdout
+    command = shlex.split(recipe.replace("\\\n", " ").splitlines()[-1])
+    assert command[1:3] == ["-m", "jupyterlab"], recipe
+    return command[1:]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """``(address, token, folder, report)`` of a JupyterLab on a copy of the notebooks.
+
+    The copies in ``folder/notebooks`` have lost their outputs; ``report`` is the file of the spy.
+    """
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(
+        ROOT / "notebooks",
+        folder / "notebooks",
+        ignore=shutil.ignore_patterns(".ipynb_checkpoints"),
+    )
+    for path in (folder / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
+    (folder / "spy").mkdir()
+    (folder / "spy" / "sitecustomize.py").write_text(SPY)
+    report = folder / "report"
+
+    # The settings of whoever runs this test are left out, as on a fresh machine.
+    env = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
+    # Under pytest, kernels leave what C++ writes (TensorFlow's log lines) out of a notebook.
+    env.pop("PYTEST_CURRENT_TEST", None)
+    env |= {"PYTHONPATH": str(folder / "spy"), "SPY_REPORT": str(report)}
+    env |= {"JUPYTER_CONFIG_DIR": str(folder / "config"), "IPYTHONDIR": str(folder / "ipython")}
+    env |= {"JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTER_RUNTIME_DIR": str(folder / "run")}
+    flags = ["--no-browser", "--ServerApp.port=0", "--LabApp.expose_app_in_browser=True"]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, *make_lab(), *flags],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        try:
+            notice = folder / "run" / f"jpserver-{server.pid}.json"
+            until = time.monotonic() + 60
+            while not notice.exists():
+                said = (folder / "log").read_text()
+                assert server.poll() is None, f"JupyterLab ended at once:\n{said}"
+                assert time.monotonic() < until, f"JupyterLab took over a minute:\n{said}"
+                time.sleep(0.1)
+            info = json.loads(notice.read_text())
+            yield info["url"], info["token"], folder, report
+        finally:
+            server.terminate()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["00-start.ipynb", "3-1-feature-reuse.ipynb"])
+def test_all_cells_run_in_jupyterlab(lab, name):
+    address, token, folder, report = lab
+    report.write_text("")
+    with chromium() as browser, new_page(browser) as (page, trouble):
+        page.goto(f"{address}lab/tree/{name}?reset&token={token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.evaluate(RUN_ALL, name)
+        page.wait_for_function("() => window.ended", timeout=SECONDS * 1000)
+        red = page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts()
+        asked = page.locator(".jp-Dialog, .jp-toastContainer [role=alert]").all_inner_texts()
+
+    code = [
+        cell
+        for cell in nbformat.read(folder / "notebooks" / name, as_version=4).cells
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
+    outputs = [output for cell in code for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error"] == []
+    assert [output for output in outputs if output.get("name") == "stderr"] == []
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert outputs
+    assert red == []
+    assert asked == [], "JupyterLab asks or announces something that is not the course's"
+    assert trouble == []
+    assert report.read_text() == "", "the server or a kernel asks another host"

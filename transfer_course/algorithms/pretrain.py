@@ -1,0 +1,66 @@
+"""The source task: train a backbone where there is plenty of data, for others to start from."""
+
+from transfer_course.checks import check_data
+from transfer_course.classifier import classifier
+from transfer_course.dataset import Dataset
+from transfer_course.fresh import copy_of
+from transfer_course.training import fit
+
+
+def pretrain(
+    backbone,
+    source: Dataset,
+    *,
+    epochs: int = 5,
+    learning_rate: float = 1e-3,
+    batch_size: int = 32,
+    seed: int = 0,
+    verbose: int = 0,
+):
+    """Train all of a backbone, with a head of its own, on the source task.
+
+    Parameters
+    ----------
+    backbone
+        A `keras.Model` from pixels 0-255 to a feature vector. Training starts at its weights: those
+        of an untrained backbone are random, those of one with ImageNet weights are a head start.
+    source
+        The source task: images uint8 (n, h, w, c), labels int (n,).
+    epochs, learning_rate, batch_size
+        Passes over the data, the step of Adam (Keras's default) and examples per step. The defaults
+        bring `small_cnn` to about 97 % on the 5,000 digits of `mnist` in a few seconds.
+    seed
+        Draws the head and the order of the examples. Same seed, same weights, on one machine.
+    verbose
+        1 shows a progress bar.
+
+    Returns
+    -------
+    keras.Sequential
+        Compiled and trained; probabilities (n, classes) out. ``get_layer("backbone")`` is what the
+        other algorithms start from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The data do not fit the backbone, or a setting makes no sense.
+
+    Example
+    -------
+    >>> import transfer_course as tc
+    >>> mnist = tc.datasets.mnist()
+    >>> source = tc.pretrain(tc.backbones.small_cnn(), mnist.subset(range(0, 5000, 10)), epochs=2)
+    >>> [layer.name for layer in source.layers]
+    ['backbone', 'head']
+    """
+    check_data(backbone, source)
+    model = classifier(copy_of(backbone), source, seed)
+    return fit(
+        model,
+        source,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+        verbose=verbose,
+    )

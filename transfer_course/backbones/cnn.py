@@ -1,0 +1,58 @@
+"""A small convolutional network that trains in seconds on two cores."""
+
+from transfer_course._engine import keras
+from transfer_course.fresh import fresh_copy
+
+
+def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
+    """Return a small convolutional backbone with untrained weights: pixels in, 64 features out.
+
+    Three 3x3 convolutions of 16, 32 and 64 channels, each followed by max pooling, then a dense
+    layer: 60,224 weights at 28x28x1. There is no batch normalisation, so nothing in it depends on
+    the batch.
+
+    Parameters
+    ----------
+    input_shape
+        (height, width, channels) of the pictures; 8 pixels or more a side. The default fits
+        `transfer_course.datasets.mnist` and `digits`.
+
+    Returns
+    -------
+    keras.Model
+        Named ``small_cnn``. In: raw pixels 0-255. Out: float32 (n, 64). Its weights are always the
+        same ones, so that a course run twice gives the same numbers.
+
+    Raises
+    ------
+    ValueError
+        ``input_shape`` is not three whole numbers, or too small to be pooled three times.
+
+    Example
+    -------
+    >>> import transfer_course as tc
+    >>> tc.backbones.small_cnn().output_shape
+    (None, 64)
+    """
+    if len(input_shape) != 3 or min(input_shape[:2]) < 8 or input_shape[2] < 1:
+        raise ValueError(
+            f"input_shape={input_shape!r}: expected (height, width, channels) with 8 pixels or "
+            f"more a side, such as (28, 28, 1)"
+        )
+    layers = keras.layers
+    backbone = keras.Sequential(
+        [
+            layers.Input(input_shape, name="pixels"),
+            layers.Rescaling(1 / 255, name="scale"),
+            layers.Conv2D(16, 3, padding="same", activation="relu", name="conv1"),
+            layers.MaxPooling2D(name="pool1"),
+            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
+            layers.MaxPooling2D(name="pool2"),
+            layers.Conv2D(64, 3, padding="same", activation="relu", name="conv3"),
+            layers.MaxPooling2D(name="pool3"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(64, activation="relu", name="features"),
+        ],
+        name="small_cnn",
+    )
+    return fresh_copy(backbone, seed=0)

@@ -1,0 +1,92 @@
+"""VGG16, the network of the article, with the preprocessing that its weights expect."""
+
+from pathlib import Path
+
+from transfer_course._engine import keras
+from transfer_course.dataset import whole_number
+from transfer_course.fresh import fresh_copy
+
+# Mean red, green and blue of ImageNet's training pictures (Simonyan & Zisserman 2015).
+_IMAGENET_MEAN = (123.68, 116.779, 103.939)
+
+
+def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
+    """Return VGG16 as a backbone: pixels in, 512 features out.
+
+    This is the article's network with two of its traps removed. The weights expect blue-green-red
+    pictures with ImageNet's mean colour subtracted; that is done inside (the mean by a layer, the
+    order of colours by turning the first kernel round). And the last feature map is averaged, not
+    flattened, so that a new head for ten classes has 5,130 weights instead of 6.4 million.
+
+    Parameters
+    ----------
+    image_size
+        Height and width of the pictures in pixels, 32 or more. The weights were trained at 224.
+    weights
+        ``"imagenet"`` takes them from Keras's cache (~/.keras/models) and downloads them there the
+        first time, 59 MB. A path is read as a file of the same kind, such as
+        vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5. None gives untrained weights.
+
+    Returns
+    -------
+    keras.Model
+        Named ``vgg16``. In: (n, image_size, image_size, 3), raw pixels 0-255, RGB. Out: float32
+        (n, 512). Its first 15 layers end with ``block4_pool``, as in the article.
+
+    Raises
+    ------
+    ConnectionError
+        The weights are not in the cache and cannot be downloaded.
+    FileNotFoundError, ValueError
+        There is no weights file at that path, or it does not fit VGG16; a bad ``image_size``.
+
+    Example
+    -------
+    >>> import transfer_course as tc
+    >>> tc.backbones.vgg16(image_size=64, weights=None).layers[14].name
+    'block4_pool'
+    """
+    whole_number("image_size", image_size, at_least=32)
+    original = _original(image_size, weights)
+    layers = keras.layers
+    mean = [-channel for channel in _IMAGENET_MEAN]
+    backbone = keras.Sequential(
+        [
+            layers.Input((image_size, image_size, 3), name="pixels"),
+            layers.Rescaling(1.0, offset=mean, name="subtract_mean"),
+            *[layer.__class__.from_config(layer.get_config()) for layer in original.layers[1:]],
+            layers.GlobalAveragePooling2D(name="features"),
+        ],
+        name="vgg16",
+    )
+    if weights is None:
+        return fresh_copy(backbone, seed=0)
+    backbone.set_weights(original.get_weights())
+    kernel = backbone.get_layer("block1_conv1").kernel
+    kernel.assign(keras.ops.flip(kernel, axis=2))  # from blue-green-red to red-green-blue
+    return backbone
+
+
+def _original(image_size: int, weights: str | Path | None):
+    if weights not in ("imagenet", None) and not Path(weights).is_file():
+        raise FileNotFoundError(
+            f"weights={str(weights)!r}: expected 'imagenet', None, or the path of a weights file, "
+            f"and there is no file at that path"
+        )
+    try:
+        return keras.applications.VGG16(
+            include_top=False,
+            weights=weights if weights is None else str(weights),
+            input_shape=(image_size, image_size, 3),
+        )
+    except Exception as error:
+        if weights == "imagenet":
+            raise ConnectionError(
+                "VGG16's ImageNet weights (59 MB) are not in Keras's cache, ~/.keras/models, and "
+                "could not be downloaded. Connect to the network once, or pass the path of "
+                "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 as weights=. "
+                "efficientnet_lite0() works without a network: its ImageNet weights are installed"
+            ) from error
+        raise ValueError(
+            f"{weights} does not hold VGG16's weights without its top: {error}"
+        ) from error

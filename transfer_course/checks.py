@@ -1,0 +1,71 @@
+"""What the algorithms check of what they are given, before anything is trained."""
+
+from math import isfinite
+from numbers import Real
+
+from transfer_course._engine import keras
+from transfer_course.dataset import Dataset, whole_number
+
+
+def check_data(backbone, data: Dataset) -> None:
+    """Raise unless a backbone can be trained on a data set."""
+    if not isinstance(backbone, keras.Model):
+        raise TypeError(
+            f"backbone must be a keras.Model, but a {type(backbone).__name__} came: "
+            f"build one with tc.backbones, or take model.get_layer('backbone') of a trained model"
+        )
+    if not isinstance(data, Dataset):
+        raise TypeError(
+            f"the examples must be a Dataset, but a {type(data).__name__} came: "
+            f"draw some with train, test = tc.few_shot(dataset, shots)"
+        )
+    pictures, expected = data.images.shape[1:], tuple(backbone.input_shape[1:])
+    if any(e not in (None, p) for p, e in zip(pictures, expected, strict=True)):
+        raise ValueError(
+            f"the backbone takes pictures of {_size(expected)}, but these are {_size(pictures)}; "
+            f"build a backbone of their size, or load the pictures at the backbone's"
+        )
+    if len(backbone.output_shape) != 2:
+        raise ValueError(
+            f"a backbone gives one feature vector per picture, but this one gives "
+            f"{_size(backbone.output_shape[1:])}; end it with GlobalAveragePooling2D"
+        )
+    if _is_classifier(backbone):
+        raise ValueError(
+            "this model ends in a softmax: it is a classifier, not a backbone; take the backbone "
+            "out of it, with model.get_layer('backbone') if this package trained it"
+        )
+    if len(data.class_names) < 2:
+        raise ValueError(
+            f"there is one class only, {data.class_names[0]!r}, so there is nothing to tell "
+            f"apart: add pictures of a second class"
+        )
+
+
+def check_settings(*, epochs, learning_rate, batch_size, seed) -> None:
+    """Raise unless these can steer a training."""
+    whole_number("epochs", epochs, at_least=1)
+    whole_number("batch_size", batch_size, at_least=1)
+    whole_number("seed", seed, at_least=0)
+    check_number("learning_rate", learning_rate)
+    if learning_rate == 0:
+        raise ValueError("learning_rate=0 would learn nothing; try 0.001")
+
+
+def check_number(name: str, value) -> None:
+    """Raise unless the value is a finite number, zero or more."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, but a {type(value).__name__} came: {value!r}")
+    if not isfinite(value) or value < 0:
+        raise ValueError(f"{name}={value!r}: expected a finite number, 0 or more")
+
+
+def _is_classifier(model) -> bool:
+    last = model.layers[-1]
+    return getattr(last, "activation", None) is keras.activations.softmax or isinstance(
+        last, keras.layers.Softmax
+    )
+
+
+def _size(shape) -> str:
+    return "x".join(str(side or "any") for side in shape)

@@ -1,0 +1,272 @@
+"""What every algorithm of the course works on: labelled pictures, and a draw of a few of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Pictures, their labels and the names of the classes, checked once when they are put together.
+
+    images: uint8, 0 to 255, of shape (n, height, width, channels); 1 channel is grey, 3 are RGB.
+    labels: whole numbers of shape (n,), counted from 0; kept as int64.
+    class_names: one name per class; label 0 is class_names[0]; kept as a tuple.
+
+    Both arrays are kept read-only, as copies if need be: a result that was computed from a data
+    set, and kept, cannot go stale.
+
+    Raises TypeError or ValueError, in one sentence that says what to do, when the parts do not fit
+    together.
+
+    >>> two = np.zeros((2, 28, 28, 1), dtype="uint8")
+    >>> Dataset(two, labels=[0, 1], class_names=("cat", "dog"))
+    Dataset(2 images of 28x28x1, 2 classes)
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __post_init__(self):
+        names = _checked_names(self.class_names)
+        images = _checked_images(self.images)
+        labels = _checked_labels(self.labels, len(images), names)
+        # The dataclass is frozen, hence the detour.
+        object.__setattr__(self, "images", _read_only(images))
+        object.__setattr__(self, "labels", _read_only(labels))
+        object.__setattr__(self, "class_names", names)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.images.shape[1:]
+        return (
+            f"Dataset({_count(len(self), 'image')} of {height}x{width}x{channels}, "
+            f"{_count(len(self.class_names), 'class', 'classes')})"
+        )
+
+    def subset(self, indices: ArrayLike) -> "Dataset":
+        """The pictures at these positions, in this order, as a data set with the same classes.
+
+        indices: whole numbers, or one True or False per picture.
+
+        >>> images = np.zeros((3, 8, 8, 3), dtype="uint8")
+        >>> Dataset(images, [0, 1, 1], ("cat", "dog")).subset([2, 0]).labels
+        array([1, 0])
+        """
+        images = self.images[indices]
+        images.setflags(write=False)  # spares a second copy
+        return Dataset(images, self.labels[indices], self.class_names)
+
+
+def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Draw a few labelled pictures of each class to train on; all others are the test set.
+
+    shots: pictures per class in the training set, at least 1. Of every class at least one picture
+    must be left to test on.
+    seed: the same seed gives the same draw. And the draws nest: the pictures drawn for 5 shots are
+    among those for 10, so that along a learning curve pictures are only ever added.
+
+    Returns (train, test). No picture is in both. train holds its classes one after the other;
+    test keeps the order of the data set.
+
+    Raises TypeError if dataset is not a Dataset or a number is not whole; ValueError if there are
+    fewer than two classes, a class has no picture, or shots is more than a class can spare.
+
+    >>> images = np.zeros((6, 8, 8, 3), dtype="uint8")
+    >>> pets = Dataset(images, [0, 0, 0, 1, 1, 1], ("cat", "dog"))
+    >>> few_shot(pets, shots=1)
+    (Dataset(2 images of 8x8x3, 2 classes), Dataset(4 images of 8x8x3, 2 classes))
+    """
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            f"dataset must be a Dataset, but a {type(dataset).__name__} came: "
+            "build one with tc.Dataset(images, labels, class_names)"
+        )
+    shots = whole_number("shots", shots, at_least=1)
+    seed = whole_number("seed", seed, at_least=0)
+    names = dataset.class_names
+    counts = np.bincount(dataset.labels, minlength=len(names))
+    smallest = counts.argmin()
+    if len(names) < 2:
+        raise ValueError(
+            f"the data set has one class only, {names[0]!r}, so there is nothing to tell apart: "
+            "add pictures of a second class"
+        )
+    if counts[smallest] < 2:
+        raise ValueError(
+            f"class {names[smallest]!r} has {_count(counts[smallest], 'image')}, but needs at "
+            "least 2, one to train on and one to test on: add some, or leave the class out"
+        )
+    if shots >= counts[smallest]:
+        raise ValueError(
+            f"shots={shots}, but class {names[smallest]!r} has {counts[smallest]} images; "
+            f"use shots <= {counts[smallest] - 1}, so that one is left to test on"
+        )
+    # One shuffle of everything; the first `shots` of each class are drawn. That is what nests.
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    labels = dataset.labels[order]
+    drawn = np.concatenate([order[labels == c][:shots] for c in range(len(names))])
+    rest = np.setdiff1d(np.arange(len(dataset)), drawn)
+    return dataset.subset(drawn), dataset.subset(rest)
+
+
+def whole_number(name: str, value: int, at_least: int, at_most: float = np.inf) -> int:
+    """value as an int, or the sentence that says why it can't be the argument called name.
+
+    >>> whole_number("shots", np.int8(5), at_least=1)
+    5
+    """
+    span = f"from {at_least} to {at_most}" if at_most < np.inf else f"of {at_least} or more"
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name}={value!r} is not a whole number: use an int {span}")
+    if not at_least <= value <= at_most:
+        raise ValueError(f"{name}={value} is out of range: use an int {span}")
+    return int(value)
+
+
+def one_of(name: str, value: str, choices: Sequence[str]) -> str:
+    """value, if it is among choices, or the sentence that says what the argument name can be.
+
+    >>> one_of("fit", "pad", ("crop", "pad"))
+    'pad'
+    """
+    if value not in choices:
+        quoted = " or ".join(f'{name}="{choice}"' for choice in choices)
+        raise ValueError(f"{name}={value!r} is unknown: use {quoted}")
+    return value
+
+
+def _checked_names(class_names) -> tuple[str, ...]:
+    if isinstance(class_names, str) or not isinstance(class_names, Sequence | np.ndarray):
+        raise TypeError(
+            f"class_names={class_names!r} must be a tuple of names, one per class: "
+            'write it like class_names=("cat", "dog")'
+        )
+    names = tuple(class_names)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"class_names holds {name!r}, which is not text: write tuple(map(str, class_names))"
+            )
+    if not names:
+        raise ValueError("class_names is empty: give one name per class")
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"class_names has {twice[0]!r} twice: give each class a name of its own")
+    return tuple(map(str, names))  # NumPy's own kind of text has a longer repr
+
+
+def _checked_images(images) -> np.ndarray:
+    images = _as_array("images", images)
+    shape = images.shape
+    if images.ndim == 3:
+        one = "images[None] if this is one picture, or " if shape[-1] in (1, 3) else ""
+        raise ValueError(
+            f"images has shape {shape}, but (n, height, width, channels) is expected: "
+            f"write {one}images[..., None] if the channel of grey pictures is missing"
+        )
+    if images.ndim != 4:
+        raise ValueError(
+            f"images has shape {shape}, but (n, height, width, channels) is expected: "
+            "reshape it, as in images.reshape(-1, 28, 28, 1)"
+        )
+    if 0 in shape[:3]:
+        raise ValueError(f"images has shape {shape}, so it holds no picture: give at least one")
+    if shape[3] not in (1, 3):
+        if shape[1] in (1, 3):
+            advice = "channels come first here: write np.moveaxis(images, 1, -1)"
+        elif shape[3] == 4:
+            advice = "drop the transparency: write images[..., :3]"
+        else:
+            advice = "convert the pictures to grey or to RGB"
+        raise ValueError(
+            f"images has shape {shape}, but the last axis must be 1 (grey) or 3 (RGB) long: "
+            f"{advice}"
+        )
+    if images.dtype != np.uint8:
+        _refuse_nan("images", images)
+        raise TypeError(
+            f"images is {images.dtype}{_span(images)}, but uint8 from 0 to 255 is expected: "
+            "scale to 0-255 and .astype('uint8')"
+        )
+    return images
+
+
+def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
+    labels = _as_array("labels", labels)
+    if labels.ndim != 1:
+        if labels.ndim == 2 and labels.shape[1] == len(names):
+            advice = "if it is one-hot, write labels.argmax(axis=1)"
+        else:
+            advice = "write labels.ravel() if it holds one label per image"
+        raise ValueError(
+            f"labels has shape {labels.shape}, but (n,) is expected, one whole number per image: "
+            f"{advice}"
+        )
+    if len(labels) != images:
+        raise ValueError(
+            f"there are {_count(images, 'image')} but {_count(len(labels), 'label')}: "
+            "give each image one label"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        _refuse_nan("labels", labels)
+        if labels.dtype.kind in "USTO":
+            advice = "number them with np.unique(labels, return_inverse=True)"
+        else:
+            advice = "write labels.astype(int), if each is whole"
+        raise TypeError(
+            f"labels is {labels.dtype}{_span(labels)}, but whole numbers from 0 to "
+            f"{len(names) - 1} are expected: {advice}"
+        )
+    if not 0 <= labels.min() <= labels.max() < len(names):
+        if labels.min() == 1 and labels.max() == len(names):
+            advice = "if they are counted from 1, write labels - 1"
+        else:
+            advice = "mend the labels, or give class_names one name for each"
+        raise ValueError(
+            f"labels run from {labels.min()} to {labels.max()}, but with "
+            f"{_count(len(names), 'class name')} they must be from 0 to {len(names) - 1}: {advice}"
+        )
+    return labels.astype(np.int64, copy=False)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The array itself if it is read-only and owns its memory, else a copy that is."""
+    if array.flags.writeable or not array.flags.owndata:
+        array = array.copy()
+        array.setflags(write=False)
+    return array
+
+
+def _as_array(name: str, value) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:  # NumPy's word for lists of unequal length is "inhomogeneous"
+        raise ValueError(
+            f"{name} cannot be one array, since its entries differ in shape: make them alike first"
+        ) from None
+
+
+def _refuse_nan(name: str, array: np.ndarray):
+    if np.issubdtype(array.dtype, np.inexact) and np.isnan(array).any():
+        entries = np.isnan(array).reshape(len(array), -1).any(axis=1).sum()
+        raise ValueError(
+            f"{name} is {array.dtype} and has NaN in {entries} of its {len(array)} entries: "
+            f"mend these or leave them out, then convert to "
+            + ("0-255 and .astype('uint8')" if name == "images" else "int")
+        )
+
+
+def _span(array: np.ndarray) -> str:
+    """Where the values of an array lie, for an error message."""
+    return f" from {array.min()} to {array.max()}" if array.dtype.kind in "biuf" else ""
+
+
+def _count(number: int, thing: str, things: str | None = None) -> str:
+    return f"{number} {thing if number == 1 else things or thing + 's'}"

@@ -1,0 +1,214 @@
+"""The training loop that all algorithms share.
+
+It is Keras's own training step, with three things arranged around it:
+
+- the frozen part of the network runs once per picture, and what leaves it is kept;
+- many epochs run in one call of a compiled function, since with a small network the way from Python
+  into TensorFlow and back costs more than the step itself;
+- what was compiled is used again for the next network of the same shape.
+"""
+
+import copy
+from collections import OrderedDict
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from transfer_course._engine import keras, tf
+from transfer_course.checks import check_settings
+from transfer_course.dataset import Dataset
+from transfer_course.features import architecture, fingerprint, frozen_features
+from transfer_course.freezing import crossing, functional
+from transfer_course.fresh import layers_of
+
+_COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+
+
+def fit(
+    model,
+    data: Dataset,
+    *,
+    epochs: int,
+    learning_rate: float,
+    batch_size: int,
+    seed: int,
+    cache: bool = True,
+    verbose: int = 0,
+):
+    """Train what is trainable of ``Sequential([backbone, head])``, in place, and return it.
+
+    Minimises the cross-entropy plus the penalties of regularizers, with Adam. ``model.history``
+    has the loss and the accuracy of each epoch, as `keras.Model.fit` leaves it. With
+    ``cache=False`` the frozen part runs again on every picture in every epoch.
+    """
+    check_settings(epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed)
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate), **_COMPILE)
+    draw = np.random.default_rng(seed)
+    orders = np.stack([draw.permutation(len(data)) for _ in range(epochs)]).astype("int32")
+    history = keras.callbacks.History()
+    history.set_model(model)
+    history.on_train_begin()
+    bar = keras.utils.Progbar(epochs, verbose=verbose, unit_name="epoch")
+    with _bench_for(model) as bench:
+        _reset(bench, learning_rate, seed)
+        inputs = _features(bench, data.images) if cache else [tf.constant(data.images)]
+        labels = tf.constant(data.labels)
+        for chunk in np.array_split(orders, min(epochs, 10)):
+            _copy_penalties(model.trainable_weights, bench.trainable)
+            logs = bench.run_epochs[cache](inputs, labels, chunk, tf.constant(batch_size))
+            for loss, accuracy in zip(*(logs[name].numpy().tolist() for name in logs), strict=True):
+                logs_of_epoch = {"loss": loss, "accuracy": accuracy}
+                history.on_epoch_end(len(history.epoch), logs_of_epoch)
+            bar.update(len(history.epoch), list(logs_of_epoch.items()))
+        _copy(bench.weights, model.weights)
+    return model
+
+
+def predict(model, images: np.ndarray) -> np.ndarray:
+    """Return the probabilities (n, classes) that ``Sequential([backbone, head])`` gives.
+
+    What ``model.predict(images)`` gives, to float rounding; but pictures that the frozen part has
+    seen before pass it at no cost.
+    """
+    with _bench_for(model) as bench:
+        inputs = _features(bench, images)
+        return np.concatenate(
+            [bench.run_tail([x[i : i + 64] for x in inputs]) for i in range(0, len(images), 64)]
+        )
+
+
+class _Bench(NamedTuple):
+    """A twin of the network in training, cut in two, with everything compiled."""
+
+    weights: list  # in the order of `model.weights`
+    trainable: list  # in the order of `model.trainable_weights`
+    frozen: keras.Model  # from the pictures to what leaves the frozen part
+    tail: keras.Model  # from there to the probabilities
+    run_frozen: tf.types.experimental.PolymorphicFunction
+    run_tail: tf.types.experimental.PolymorphicFunction
+    run_epochs: dict[bool, tf.types.experimental.PolymorphicFunction]  # by `cache`
+
+
+# Benches that nobody is using, by the shape of the network; the shape used longest ago goes first.
+_idle: OrderedDict[tuple, list[_Bench]] = OrderedDict()
+_MOST_SHAPES = 8
+
+
+@contextmanager
+def _bench_for(model):
+    """Lend out a bench that holds the model's weights; one serves one thread at a time."""
+    shape = _shape(model)
+    benches = _idle.get(shape)
+    bench = benches.pop() if benches else _build(model)
+    _copy(model.weights, bench.weights)
+    try:
+        yield bench
+    finally:
+        _idle.setdefault(shape, []).append(bench)
+        _idle.move_to_end(shape)
+        while len(_idle) > _MOST_SHAPES:
+            _idle.popitem(last=False)
+
+
+def _shape(model) -> tuple:
+    """Everything that the compiled functions depend on, beside the values of variables."""
+    backbone = model.get_layer("backbone")
+    return (
+        architecture(backbone),
+        tuple(type(layer) for layer in layers_of(backbone)),
+        model.get_layer("head").units,
+        tuple(type(weight.regularizer) for weight in model.trainable_weights),
+    )
+
+
+def _build(model) -> _Bench:
+    backbone = functional(model.get_layer("backbone"))
+    head = keras.layers.Dense.from_config(model.get_layer("head").get_config())
+    frozen, tail = _split(backbone, head)
+    trainable = backbone.trainable_weights + head.trainable_weights
+    for old, new in zip(model.trainable_weights, trainable, strict=True):
+        new.regularizer = copy.deepcopy(old.regularizer)
+    # XLA, which jit_compile would call in, is several times slower for convolutions on a CPU.
+    tail.compile(optimizer=keras.optimizers.Adam(), **_COMPILE, jit_compile=False)
+    tail.optimizer.build(tail.trainable_variables)
+    at_cut = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in frozen.outputs]
+    pictures = [tf.TensorSpec(frozen.inputs[0].shape, tf.uint8)]
+
+    @tf.function(input_signature=pictures, autograph=False, jit_compile=False)
+    def run_frozen(images):
+        return keras.tree.flatten(frozen(images, training=False))
+
+    @tf.function(input_signature=[at_cut], autograph=False, jit_compile=False)
+    def run_tail(inputs):
+        return tail(inputs, training=False)
+
+    run_epochs = {
+        True: _compile_epochs(tail, at_cut, before=lambda inputs: inputs),
+        False: _compile_epochs(tail, pictures, before=lambda inputs: run_frozen(*inputs)),
+    }
+    weights = backbone.weights + head.weights
+    return _Bench(weights, trainable, frozen, tail, run_frozen, run_tail, run_epochs)
+
+
+def _split(backbone, head):
+    """Cut a network in two at the first step that trains or draws at random."""
+    steps = backbone.operations
+    live = [
+        bool(getattr(step, "trainable_weights", ())) or hasattr(step, "seed_generator")
+        for step in steps
+    ]
+    cut = crossing(backbone, live.index(True) if True in live else len(steps))
+    frozen = keras.Model(backbone.inputs, cut, name="frozen")
+    return frozen, keras.Model(cut, head(backbone.outputs[0]))
+
+
+def _compile_epochs(tail, inputs: list, before):
+    train_step = tf.autograph.experimental.do_not_convert(tail.train_step)
+    labels, orders = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, None), tf.int32)
+    signature = [inputs, labels, orders, tf.TensorSpec((), tf.int32)]
+
+    @tf.function(input_signature=signature, jit_compile=False)
+    def run_epochs(inputs, labels, orders, batch_size):
+        epochs, count = tf.unstack(tf.shape(orders))
+        losses = tf.TensorArray(tf.float32, epochs)
+        accuracies = tf.TensorArray(tf.float32, epochs)
+        for epoch in tf.range(epochs):
+            tail.reset_metrics()
+            for start in tf.range(0, count, batch_size):
+                batch = orders[epoch, start : start + batch_size]
+                x = before([tf.gather(rows, batch) for rows in inputs])
+                train_step((x, tf.gather(labels, batch)))
+            logs = tail.get_metrics_result()
+            losses = losses.write(epoch, logs["loss"])
+            accuracies = accuracies.write(epoch, logs["accuracy"])
+        return {"loss": losses.stack(), "accuracy": accuracies.stack()}
+
+    return run_epochs
+
+
+def _features(bench: _Bench, images: np.ndarray) -> list:
+    rows = frozen_features(bench.run_frozen, fingerprint(bench.frozen), images)
+    return [tf.constant(row) for row in rows]
+
+
+def _reset(bench: _Bench, learning_rate: float, seed: int) -> None:
+    for variable in bench.tail.optimizer.variables:
+        variable.assign(keras.ops.zeros_like(variable))
+    bench.tail.optimizer.learning_rate = learning_rate
+    for i, layer in enumerate(layers_of(bench.tail)):
+        if hasattr(layer, "seed_generator"):
+            layer.seed_generator.state.assign([seed + i, 0])
+
+
+def _copy(sources: list, targets: list) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(source)
+
+
+def _copy_penalties(sources: list, targets: list) -> None:
+    """Hand on what regularizers keep in variables, such as the α of L2-SP."""
+    for source, target in zip(sources, targets, strict=True):
+        for name, value in vars(source.regularizer).items() if source.regularizer else ():
+            if isinstance(value, keras.Variable):
+                getattr(target.regularizer, name).assign(value)
