@@ -35,13 +35,17 @@ lint: $(READY) ## check style and layout of the code
 	@$(RUN) -m ruff format --check .
 
 # Keeps every version that still fits; `make lock LOCK_FLAGS=--upgrade` takes the newest instead.
+# A lock that comes out the same is not touched, so that nothing is installed anew because of it.
 lock: ## bring requirements.lock in step with pyproject.toml
 	@$(find_python); \
 	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$$python -m venv "$$tools" && \
-	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
+	"$$tools/bin/python" -m pip install -qq --disable-pip-version-check uv && \
+	cp requirements.lock "$$tools" && \
 	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --all-extras \
-	  --no-header $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
+	  --no-header $(LOCK_FLAGS) --output-file "$$tools/requirements.lock" pyproject.toml && \
+	{ cmp -s "$$tools/requirements.lock" requirements.lock || \
+	  cp "$$tools/requirements.lock" requirements.lock; }
 
 clean: ## remove the environment, the built site and all caches
 	rm -rf .venv book/_build .pytest_cache .ruff_cache .hypothesis *.egg-info

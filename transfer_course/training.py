@@ -84,6 +84,7 @@ class _Bench(NamedTuple):
     weights: list  # in the order of `model.weights`
     trainable: list  # in the order of `model.trainable_weights`
     frozen: keras.Model  # from the pictures to what leaves the frozen part
+    frozen_architecture: str
     tail: keras.Model  # from there to the probabilities
     run_frozen: tf.types.experimental.PolymorphicFunction
     run_tail: tf.types.experimental.PolymorphicFunction
@@ -147,8 +148,16 @@ def _build(model) -> _Bench:
         True: _compile_epochs(tail, at_cut, before=lambda inputs: inputs),
         False: _compile_epochs(tail, pictures, before=lambda inputs: run_frozen(*inputs)),
     }
-    weights = backbone.weights + head.weights
-    return _Bench(weights, trainable, frozen, tail, run_frozen, run_tail, run_epochs)
+    return _Bench(
+        weights=backbone.weights + head.weights,
+        trainable=trainable,
+        frozen=frozen,
+        frozen_architecture=architecture(frozen),
+        tail=tail,
+        run_frozen=run_frozen,
+        run_tail=run_tail,
+        run_epochs=run_epochs,
+    )
 
 
 def _split(backbone, head):
@@ -188,7 +197,8 @@ def _compile_epochs(tail, inputs: list, before):
 
 
 def _features(bench: _Bench, images: np.ndarray) -> list:
-    rows = frozen_features(bench.run_frozen, fingerprint(bench.frozen), images)
+    digest = fingerprint(bench.frozen_architecture, bench.frozen.weights)
+    rows = frozen_features(bench.run_frozen, digest, images)
     return [tf.constant(row) for row in rows]
 
 

@@ -1,0 +1,62 @@
+"""Small networks and a few pictures, made once and shared: every algorithm leaves them as they are.
+
+That it does is itself under test, in test_algorithms.py.
+"""
+
+import numpy as np
+import pytest
+
+import transfer_course as tc
+
+
+@pytest.fixture(scope="session")
+def keras():
+    """Keras as the package loads it: without TensorFlow's log lines."""
+    from transfer_course._engine import keras
+
+    return keras
+
+
+@pytest.fixture(scope="session")
+def source():
+    """small_cnn trained for two epochs on 500 digits of MNIST: about one second."""
+    few = tc.datasets.mnist().subset(range(0, 5000, 10))
+    return tc.pretrain(tc.backbones.small_cnn(), few, epochs=2)
+
+
+@pytest.fixture(scope="session")
+def backbone(source):
+    """What the algorithms start from in most tests: a pretrained small_cnn, 28x28x1."""
+    return source.get_layer("backbone")
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """Two pictures of each digit to train on, and a hundred others to test on."""
+    train, test = tc.few_shot(tc.datasets.digits(), shots=2, seed=0)
+    return train, test.subset(range(100))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Twelve noisy pictures of three classes, 8x8x1, for networks made by hand."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(12) % 3
+    images = draw.integers(0, 80, (12, 8, 8, 1)) + 80 * labels[:, None, None, None]
+    return tc.Dataset(images.astype("uint8"), labels, ("dark", "middle", "light"))
+
+
+@pytest.fixture(scope="session")
+def residual(keras):
+    """A network with a skip connection: inside the block, two tensors cross every cut."""
+    layers = keras.layers
+    pixels = layers.Input((8, 8, 1), name="pixels")
+    x = layers.Rescaling(1 / 255, name="scale")(pixels)
+    x = skip = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(x)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="inner1")(x)
+    x = layers.Conv2D(4, 3, padding="same", name="inner2")(x)
+    x = layers.Add(name="sum")([x, skip])
+    x = layers.Conv2D(5, 3, padding="same", activation="relu", name="last")(x)
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    keras.utils.set_random_seed(0)
+    return keras.models.clone_model(keras.Model(pixels, x, name="residual"))

@@ -1,0 +1,258 @@
+"""The backbones: what they compute, and that a saved one needs nothing but Keras."""
+
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
+
+import transfer_course as tc
+
+CATS = range(281, 286)  # tabby, tiger cat, Persian, Siamese, Egyptian
+ESPRESSO = 967
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return tc.backbones.efficientnet_lite0(image_size=160)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (0, 0, 0.67, 1), (0.33, 0, 1, 1), (0.1, 0.1, 0.9, 1)])
+@pytest.mark.parametrize(
+    ("photo", "classes"), [("chelsea", CATS), ("coffee", [ESPRESSO])], ids=["cat", "coffee"]
+)
+def test_with_imagenets_own_head_lite0_names_what_is_in_a_photo(lite0, photo, classes, box):
+    picture = Image.fromarray(getattr(skimage.data, photo)())
+    sides = (*picture.size, *picture.size)
+    corner = [round(part * side) for part, side in zip(box, sides, strict=True)]
+    picture = np.asarray(picture.crop(corner).resize((160, 160), Image.Resampling.BICUBIC))
+    head = tc.backbones.imagenet_tensors()
+    features = lite0.predict(picture[None], verbose=0)
+    scores = features @ head["_fc.weight"].T + head["_fc.bias"]
+    assert scores.argmax() in classes
+
+
+def conv_in_numpy(x, kernel, stride, depthwise):
+    """A convolution with TensorFlow's "same" padding; kernel (out, in, height, width)."""
+    size = kernel.shape[2]
+    pads = []
+    for side in x.shape[1:3]:
+        total = max((-(-side // stride) - 1) * stride + size - side, 0)
+        pads.append((total // 2, total - total // 2))
+    x = np.pad(x, [(0, 0), *pads, (0, 0)])
+    windows = sliding_window_view(x, (size, size), axis=(1, 2))[:, ::stride, ::stride]
+    if depthwise:
+        return np.einsum("nhwcij,cij->nhwc", windows, kernel[:, 0])
+    return np.einsum("nhwcij,ocij->nhwo", windows, kernel, optimize=True)
+
+
+def lite0_in_numpy(images):
+    """EfficientNet-Lite0 from the tensors in the file, in float64."""
+    tensors = tc.backbones.imagenet_tensors()
+
+    def step(x, conv, norm, stride=1, relu6=True):
+        kernel = tensors[f"{conv}.weight"].astype(float)
+        x = conv_in_numpy(x, kernel, stride, depthwise="depthwise" in conv)
+        mean, var = tensors[f"{norm}.running_mean"], tensors[f"{norm}.running_var"]
+        x = (x - mean) / np.sqrt(var.astype(float) + 1e-3)
+        x = x * tensors[f"{norm}.weight"] + tensors[f"{norm}.bias"]
+        return np.clip(x, 0, 6) if relu6 else x
+
+    x = step((images.astype(float) - 127) / 128, "_conv_stem", "_bn0", stride=2)
+    for i in range(16):
+        block, before = f"_blocks.{i}.", x
+        stride = 2 if i in (1, 3, 5, 11) else 1
+        if i > 0:  # the first block alone does not widen
+            x = step(x, f"{block}_expand_conv", f"{block}_bn0")
+        x = step(x, f"{block}_depthwise_conv", f"{block}_bn1", stride)
+        x = step(x, f"{block}_project_conv", f"{block}_bn2", relu6=False)
+        if x.shape == before.shape:
+            x = x + before
+    return step(x, "_conv_head", "_bn1").mean(axis=(1, 2))
+
+
+@pytest.mark.parametrize("size", [32, 45])
+def test_lite0_computes_what_numpy_makes_of_its_tensors(size):
+    images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+    found = tc.backbones.efficientnet_lite0(image_size=size).predict(images, verbose=0)
+    np.testing.assert_allclose(found, lite0_in_numpy(images), atol=2e-4)
+
+
+def test_nobody_can_alter_the_tensors_that_all_share():
+    with pytest.raises(ValueError, match="read-only"):
+        tc.backbones.imagenet_tensors()["_fc.bias"][0] = 1
+
+
+@pytest.fixture(scope="module")
+def keras_vgg16(keras):
+    """VGG16 of keras.applications with random weights, biases too."""
+    keras.utils.set_random_seed(0)
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    draw = np.random.default_rng(0)
+    for layer in model.layers:
+        if layer.weights:
+            layer.bias.assign(draw.normal(size=layer.bias.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def vgg_file(keras_vgg16, tmp_path_factory):
+    path = tmp_path_factory.mktemp("vgg") / "vgg16_notop.weights.h5"
+    keras_vgg16.save_weights(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_vgg16_is_kerass_with_its_preprocessing(keras, keras_vgg16, vgg_file, kind):
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    prepared = keras.applications.vgg16.preprocess_input(images.astype("float32"))
+    expected = keras_vgg16.predict(prepared, verbose=0).mean(axis=(1, 2))
+    backbone = tc.backbones.vgg16(image_size=32, weights=kind(vgg_file))
+    found = backbone.predict(images, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    # It matters: with red and blue exchanged, or without the mean, the features are others.
+    for wrong in (prepared[..., ::-1], images[..., ::-1].astype("float32")):
+        other = keras_vgg16.predict(wrong, verbose=0).mean(axis=(1, 2))
+        assert np.abs(other - found).max() > 1e-2 * np.abs(expected).max()
+
+
+def test_the_articles_fifteen_layers_of_vgg16_end_with_block4_pool():
+    backbone = tc.backbones.vgg16(image_size=32, weights=None)
+    assert backbone.layers[14].name == "block4_pool"
+    assert backbone.output_shape == (None, 512)
+
+
+def test_vgg16_without_a_network_says_what_works_without(keras, monkeypatch):
+    asked = []
+
+    def no_network(fname, origin, **rest):
+        asked.append(fname)
+        raise Exception(f"URL fetch failure on {origin}")
+
+    keras_get_file = keras.applications.VGG16.__globals__["file_utils"]
+    monkeypatch.setattr(keras_get_file, "get_file", no_network)
+    with pytest.raises(ConnectionError, match=r"59 MB.*efficientnet_lite0\(\) works without"):
+        tc.backbones.vgg16(image_size=32)
+    assert asked == ["vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"]
+
+
+def test_vgg16_from_a_path_where_nothing_is(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file at that path"):
+        tc.backbones.vgg16(image_size=32, weights=tmp_path / "nothing.h5")
+    with pytest.raises(FileNotFoundError, match=r"weights='imagnet': expected 'imagenet'"):
+        tc.backbones.vgg16(image_size=32, weights="imagnet")
+
+
+@pytest.mark.parametrize("name", ["vgg.h5", "vgg.weights.h5", "vgg.keras", "vgg.txt"])
+def test_vgg16_from_a_file_that_holds_no_weights(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("These are not weights.")
+    with pytest.raises(ValueError, match=f"{name} does not hold VGG16's weights"):
+        tc.backbones.vgg16(image_size=32, weights=path)
+
+
+def test_vgg16_from_the_weights_of_another_network(backbone, tmp_path):
+    path = tmp_path / "other.weights.h5"
+    backbone.save_weights(path)
+    with pytest.raises(ValueError, match=r"other\.weights\.h5 does not hold VGG16's weights"):
+        tc.backbones.vgg16(image_size=32, weights=path)
+
+
+def test_untrained_backbones_have_always_the_same_weights(keras):
+    for build in (
+        tc.backbones.small_cnn,
+        lambda: tc.backbones.efficientnet_lite0(32, weights=None),
+        lambda: tc.backbones.vgg16(32, weights=None),
+    ):
+        keras.utils.set_random_seed(1)
+        one = build().get_weights()
+        keras.utils.set_random_seed(2)
+        two = build().get_weights()
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(a, b)
+        kernels = [kernel.ravel()[:9] for kernel in one if kernel.ndim > 1]
+        assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)  # no seed used twice
+
+
+def test_building_a_backbone_leaves_other_peoples_random_numbers_alone(keras):
+    keras.utils.set_random_seed(5)
+    expected = keras.random.normal((3,)).numpy(), np.random.rand()  # noqa: NPY002
+    keras.utils.set_random_seed(5)
+    tc.backbones.small_cnn()
+    found = keras.random.normal((3,)).numpy(), np.random.rand()  # noqa: NPY002
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert found[1] == expected[1]
+
+
+def test_small_cnn_is_as_its_docstring_says():
+    backbone = tc.backbones.small_cnn()
+    assert backbone.name == "small_cnn"
+    assert backbone.count_params() == 60_224
+    assert backbone.output_shape == (None, 64)
+    assert tc.backbones.small_cnn((8, 16, 3)).input_shape == (None, 8, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda b: b.small_cnn((28, 28)), ValueError, r"input_shape=\(28, 28\): expected"),
+        (lambda b: b.small_cnn((7, 28, 1)), ValueError, "8 pixels or more"),
+        (lambda b: b.small_cnn((28, 28, 0)), ValueError, r"\(height, width, channels\)"),
+        (lambda b: b.efficientnet_lite0(31), ValueError, "image_size=31 .* 32 or more"),
+        (lambda b: b.efficientnet_lite0(64.5), TypeError, r"image_size=64\.5 is not a whole"),
+        (lambda b: b.efficientnet_lite0(32, "noisy"), ValueError, 'use weights="imagenet"'),
+        (lambda b: b.vgg16(31, None), ValueError, "image_size=31 .* 32 or more"),
+        (lambda b: b.vgg16("64", None), TypeError, "image_size='64' is not a whole"),
+    ],
+)
+def test_backbones_say_what_is_wrong(call, error, message):
+    with pytest.raises(error, match=message):
+        call(tc.backbones)
+
+
+def load_and_predict(folder):
+    """Runs in a process of its own, which knows Keras but not this package."""
+    import os
+    import sys
+    from pathlib import Path
+
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+    import numpy as np
+
+    for path in Path(folder).glob("*.keras"):
+        saved = np.load(path.with_suffix(".npz"))
+        found = keras.saving.load_model(path).predict(saved["images"], verbose=0)
+        np.testing.assert_allclose(found, saved["predicted"], rtol=1e-4, atol=1e-5)
+        print(path.stem)
+    assert not any(name.startswith("transfer_course") for name in sys.modules)
+
+
+def test_what_is_saved_loads_with_keras_alone(backbone, draw, tmp_path):
+    train, test = draw
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    few = {"epochs": 2, "batch_size": 8}
+    models = {
+        "small_cnn": (tc.backbones.small_cnn(), test.images[:4]),
+        "lite0": (tc.backbones.efficientnet_lite0(32), pictures),
+        "vgg16": (tc.backbones.vgg16(32, weights=None), pictures),
+        "pretrain": (tc.pretrain(backbone, train, **few), test.images),
+        "from_scratch": (tc.from_scratch(backbone, train, **few), test.images),
+        "feature_reuse": (tc.feature_reuse(backbone, train, **few), test.images),
+        "fine_tune": (tc.fine_tune(backbone, train, freeze="pool1", **few), test.images),
+        "l2_sp": (tc.l2_sp(backbone, train, alpha=0.3, beta=0.2, **few), test.images),
+    }
+    for name, (model, images) in models.items():
+        model.save(tmp_path / f"{name}.keras")
+        predicted = model.predict(images, verbose=0)
+        np.savez(tmp_path / f"{name}.npz", images=images, predicted=predicted)
+    script = f"{inspect.getsource(load_and_predict)}\nload_and_predict({str(tmp_path)!r})"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert set(run.stdout.split()) == set(models)

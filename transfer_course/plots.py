@@ -1,0 +1,159 @@
+"""The figures that several chapters draw. Each returns a matplotlib figure.
+
+Lines differ in marker and dash as well as in colour, so that they can be told apart in grey; the
+colours are those of Okabe & Ito, which the colour-blind can tell apart.
+"""
+
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from transfer_course.dataset import Dataset
+
+_STYLES = [
+    ("#0072B2", "o", "-"),
+    ("#D55E00", "s", "--"),
+    ("#009E73", "^", "-."),
+    ("#000000", "D", ":"),
+]
+
+
+def gallery(dataset: Dataset, columns: int = 10):
+    """Show the first pictures of each class, one class a row.
+
+    >>> import transfer_course as tc
+    >>> gallery(tc.datasets.digits(), columns=5)
+    <Figure size ...>
+    """
+    names = dataset.class_names
+    figure, axes = plt.subplots(
+        len(names), columns, figsize=(0.6 * columns + 1, 0.6 * len(names)), squeeze=False
+    )
+    for label, (name, row) in enumerate(zip(names, axes, strict=True)):
+        images = dataset.images[dataset.labels == label]
+        for axis, image in zip(row, images, strict=False):
+            _show(axis, image)
+        for axis in row[len(images) :]:
+            axis.axis("off")
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.subplots_adjust(wspace=0.05, hspace=0.05)
+    return _finished(figure)
+
+
+def feature_maps(backbone, layer: str, image: np.ndarray, maps: int = 8):
+    """Show a picture and the strongest feature maps that a layer makes of it.
+
+    Parameters
+    ----------
+    backbone
+        A Keras model from pixels to features.
+    layer
+        The name of a layer whose output is (n, height, width, channels).
+    image
+        One picture, uint8 (h, w, c).
+    maps
+        How many maps, those with the largest mean first.
+
+    Example
+    -------
+    >>> import transfer_course as tc
+    >>> backbone = tc.backbones.small_cnn()
+    >>> feature_maps(backbone, "conv1", tc.datasets.digits().images[0])
+    <Figure size ...>
+    """
+    from transfer_course._engine import keras
+
+    part = keras.Model(backbone.inputs, backbone.get_layer(layer).output)
+    seen = part.predict(image[None], verbose=0)[0]
+    strongest = seen.mean(axis=(0, 1)).argsort()[::-1][:maps]
+    figure, axes = plt.subplots(1, maps + 1, figsize=(maps + 1.5, 1.6))
+    _show(axes[0], image)
+    axes[0].set_title("picture", fontsize=9)
+    for axis, channel in zip(axes[1:], strongest, strict=True):
+        axis.imshow(seen[..., channel], cmap="gray")
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(f"map {channel}", fontsize=9)
+    figure.suptitle(f"what {layer!r} makes of it: {seen.shape[0]}×{seen.shape[1]} pixels a map")
+    return _finished(figure)
+
+
+def embedding(points: dict[str, np.ndarray], labels: np.ndarray, class_names):
+    """Show labelled points in the plane of their two largest principal components, side by side.
+
+    Parameters
+    ----------
+    points
+        A title for each panel, with an array (n, d).
+    labels
+        int (n,): the class of each point, drawn as its number and colour.
+    class_names
+        The names of the classes, for the legend.
+
+    Example
+    -------
+    >>> points = np.random.default_rng(0).normal(size=(20, 5))
+    >>> embedding({"noise": points}, np.arange(20) % 2, ["a", "b"])
+    <Figure size ...>
+    """
+    from sklearn.decomposition import PCA
+
+    markers = "osDv^<>PX*"
+    figure, axes = plt.subplots(1, len(points), figsize=(5 * len(points), 4.4), squeeze=False)
+    for axis, (title, rows) in zip(axes[0], points.items(), strict=True):
+        plane = PCA(2, random_state=0).fit_transform(rows.astype("float64"))
+        for label, name in enumerate(class_names):
+            x, y = plane[labels == label].T
+            marker, color = markers[label % 10], plt.cm.tab10(label % 10)
+            axis.scatter(x, y, s=14, marker=marker, color=color, label=name, alpha=0.7, lw=0)
+        axis.set(title=title, xticks=[], yticks=[])
+        axis.set(xlabel="1st principal component", ylabel="2nd principal component")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right", markerscale=1.6)
+    return _finished(figure)
+
+
+def accuracy_by_shots(table: pd.DataFrame, names: dict[str, str] | None = None):
+    """Show what `transfer_course.compare` found: mean accuracy by shots, with its spread.
+
+    The line is the mean over the episodes, the band one standard deviation to each side.
+
+    Parameters
+    ----------
+    table
+        The columns method, shots, episode and accuracy.
+    names
+        Other names for methods, for the legend.
+
+    Example
+    -------
+    >>> rows = {"method": "luck", "shots": [1, 1, 5, 5], "episode": [0, 1, 0, 1]}
+    >>> accuracy_by_shots(pd.DataFrame(rows | {"accuracy": [0.1, 0.2, 0.1, 0.2]}))
+    <Figure size ...>
+    """
+    figure, axis = plt.subplots(figsize=(6, 3.8))
+    for method, (color, marker, dash) in zip(table.method.unique(), cycle(_STYLES), strict=False):
+        rows = table[table.method == method].groupby("shots").accuracy
+        mean, spread = rows.mean(), rows.std()
+        label = (names or {}).get(method, method)
+        axis.plot(mean.index, mean, color=color, marker=marker, ls=dash, label=label)
+        axis.fill_between(mean.index, mean - spread, mean + spread, color=color, alpha=0.15, lw=0)
+    ticks = sorted(table.shots.unique())
+    axis.set_xscale("log")
+    axis.set_xticks(ticks, map(str, ticks))
+    axis.minorticks_off()
+    axis.set(xlabel="labelled pictures per class", ylabel="accuracy on the test set", ylim=(0, 1))
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right")
+    return _finished(figure)
+
+
+def _show(axis, image: np.ndarray) -> None:
+    axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+    axis.set(xticks=[], yticks=[])
+
+
+def _finished(figure):
+    figure.set_layout_engine("constrained")
+    plt.close(figure)  # so that a notebook shows it once, as the value of the cell
+    return figure
