@@ -16,10 +16,10 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## open the course in JupyterLab
-	@echo "JupyterLab is opening in your browser. Control-C here stops it."
+	@echo "JupyterLab is opening in your browser. Control-C, twice, stops it."
 	@$(RUN) -m jupyterlab --ServerApp.root_dir=notebooks \
 	  --LabApp.default_url=/lab/tree/00-start.ipynb \
-	  --KernelManager.transport_encryption=auto --log-level=ERROR $(LAB_FLAGS)
+	  --KernelManager.transport_encryption=auto --Application.log_level=ERROR $(LAB_FLAGS)
 
 test: $(READY) ## run all tests, the notebooks among them
 	@$(RUN) -m pytest

@@ -21,7 +21,9 @@ def lite0():
     return tc.backbones.efficientnet_lite0(image_size=160)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 1, 1), (0, 0, 0.67, 1), (0.33, 0, 1, 1), (0.1, 0.1, 0.9, 1)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 1, 1), (0, 0, 0.67, 1), (0.33, 0, 1, 1), (0.1, 0.1, 0.9, 1)]
+)
 @pytest.mark.parametrize(
     ("photo", "classes"), [("chelsea", CATS), ("coffee", [ESPRESSO])], ids=["cat", "coffee"]
 )
@@ -155,6 +157,7 @@ def test_vgg16_from_a_file_that_holds_no_weights(tmp_path, name):
         tc.backbones.vgg16(image_size=32, weights=path)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_vgg16_from_the_weights_of_another_network(backbone, tmp_path):
     path = tmp_path / "other.weights.h5"
     backbone.save_weights(path)
@@ -176,16 +179,6 @@ def test_untrained_backbones_have_always_the_same_weights(keras):
             np.testing.assert_array_equal(a, b)
         kernels = [kernel.ravel()[:9] for kernel in one if kernel.ndim > 1]
         assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)  # no seed used twice
-
-
-def test_building_a_backbone_leaves_other_peoples_random_numbers_alone(keras):
-    keras.utils.set_random_seed(5)
-    expected = keras.random.normal((3,)).numpy(), np.random.rand()  # noqa: NPY002
-    keras.utils.set_random_seed(5)
-    tc.backbones.small_cnn()
-    found = keras.random.normal((3,)).numpy(), np.random.rand()  # noqa: NPY002
-    np.testing.assert_array_equal(found[0], expected[0])
-    assert found[1] == expected[1]
 
 
 def test_small_cnn_is_as_its_docstring_says():

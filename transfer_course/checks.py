@@ -19,8 +19,16 @@ def check_data(backbone, data: Dataset) -> None:
             f"the examples must be a Dataset, but a {type(data).__name__} came: "
             f"draw some with train, test = tc.few_shot(dataset, shots)"
         )
-    pictures, expected = data.images.shape[1:], tuple(backbone.input_shape[1:])
-    if any(e not in (None, p) for p, e in zip(pictures, expected, strict=True)):
+    try:
+        pictures, expected = data.images.shape[1:], backbone.input_shape[1:]
+    except AttributeError:
+        raise TypeError(
+            "the backbone does not know its input yet: begin it with "
+            "keras.Input((height, width, channels))"
+        ) from None
+    if len(expected) != 3 or any(
+        side not in (None, picture) for picture, side in zip(pictures, expected, strict=True)
+    ):
         raise ValueError(
             f"the backbone takes pictures of {_size(expected)}, but these are {_size(pictures)}; "
             f"build a backbone of their size, or load the pictures at the backbone's"

@@ -25,12 +25,15 @@ def fresh_copy(model, seed: int):
 
     Keras draws from Python's global random state unless an initializer has a seed of its own, so
     each gets one here, and nobody else's random numbers are touched. A `keras.layers.Normalization`
-    keeps its mean and variance: they are preprocessing, not learned.
+    keeps its mean and variance: they are preprocessing, not learned. Batch normalisation averages
+    its statistics over some 10 steps instead of 100, or a short training would leave them behind.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(10_000).tolist())
 
     def clone(layer):
         config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["momentum"] = 0.9  # 0.99 needs more steps than a few examples give
         for key, value in config.items():
             if key == "seed":
                 config[key] = next(seeds)

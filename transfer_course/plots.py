@@ -100,13 +100,14 @@ def embedding(points: dict[str, np.ndarray], labels: np.ndarray, class_names):
     from sklearn.decomposition import PCA
 
     markers = "osDv^<>PX*"
-    figure, axes = plt.subplots(1, len(points), figsize=(5 * len(points), 4.4), squeeze=False)
+    width = 3.3 * len(points) + 0.6
+    figure, axes = plt.subplots(1, len(points), figsize=(width, 3.5), squeeze=False)
     for axis, (title, rows) in zip(axes[0], points.items(), strict=True):
         plane = PCA(2, random_state=0).fit_transform(rows.astype("float64"))
         for label, name in enumerate(class_names):
             x, y = plane[labels == label].T
             marker, color = markers[label % 10], plt.cm.tab10(label % 10)
-            axis.scatter(x, y, s=14, marker=marker, color=color, label=name, alpha=0.7, lw=0)
+            axis.scatter(x, y, s=9, marker=marker, color=color, label=name, alpha=0.7, lw=0)
         axis.set(title=title, xticks=[], yticks=[])
         axis.set(xlabel="1st principal component", ylabel="2nd principal component")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right", markerscale=1.6)

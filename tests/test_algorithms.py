@@ -1,0 +1,525 @@
+"""The algorithms: each against the same thing done by hand, in NumPy or in plain Keras."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import transfer_course as tc
+from transfer_course.algorithms.l2_sp import L2SP
+
+FEW = {"epochs": 3, "batch_size": 8, "seed": 3}
+ALGORITHMS = {
+    "pretrain": tc.pretrain,
+    "from_scratch": tc.from_scratch,
+    "feature_reuse": tc.feature_reuse,
+    "fine_tune": partial(tc.fine_tune, freeze="pool1"),
+    "l2_sp": partial(tc.l2_sp, freeze="pool1"),
+}
+every_algorithm = pytest.mark.parametrize("name", ALGORITHMS)
+
+
+def batches(data, *, epochs, batch_size, seed):
+    """The pictures and labels of each step, in the order that the docstrings promise."""
+    random = np.random.default_rng(seed)
+    for _ in range(epochs):
+        order = random.permutation(len(data))
+        for start in range(0, len(data), batch_size):
+            few = order[start : start + batch_size]
+            yield data.images[few], data.labels[few]
+
+
+def plain_classifier(keras, backbone, data, seed):
+    """A copy of the backbone with a new head, made with nothing but Keras."""
+    copy = keras.models.clone_model(backbone)
+    copy.set_weights(backbone.get_weights())
+    start = keras.initializers.GlorotUniform(seed)
+    head = keras.layers.Dense(len(data.class_names), "softmax", kernel_initializer=start)
+    return keras.Sequential([keras.Input(data.images.shape[1:]), copy, head]), copy, head
+
+
+def assert_close(found, expected, atol):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=atol, rtol=0)
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+
+
+def of_backbone(model):
+    return model.get_layer("backbone")
+
+
+# What all have in common
+
+
+@every_algorithm
+def test_returns_a_trained_classifier(keras, backbone, draw, name):
+    train, test = draw
+    model = ALGORITHMS[name](backbone, train, **FEW)
+    assert isinstance(model, keras.Sequential)
+    assert [layer.name for layer in model.layers] == ["backbone", "head"]
+    probabilities = model.predict(test.images, verbose=0)
+    assert probabilities.shape == (100, 10)
+    assert probabilities.min() >= 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert model.history.epoch == [0, 1, 2]
+    assert {key: len(values) for key, values in model.history.history.items()} == {
+        "loss": 3,
+        "accuracy": 3,
+    }
+    before = ALGORITHMS[name](backbone, train, **FEW | {"epochs": 1}).history.history["loss"]
+    assert before == model.history.history["loss"][:1]
+    assert model.history.history["loss"][-1] < before[0]
+    _, accuracy = model.evaluate(test.images, test.labels, verbose=0)  # so it is compiled
+    assert accuracy == pytest.approx((probabilities.argmax(axis=1) == test.labels).mean())
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+
+
+@every_algorithm
+def test_leaves_the_backbone_as_it_was(source, backbone, draw, name):
+    train, test = draw
+    layers = list(backbone.layers)
+    layers[3].trainable = False
+    try:
+        weights, predicted = backbone.get_weights(), source.predict(test.images, verbose=0)
+        flags = [layer.trainable for layer in layers]
+        regularizers = [weight.regularizer for weight in backbone.weights]
+        model = ALGORITHMS[name](backbone, train, **FEW)
+        assert_same(backbone.get_weights(), weights)
+        assert [layer.trainable for layer in layers] == flags
+        assert [weight.regularizer for weight in backbone.weights] == regularizers
+        assert backbone.name == "backbone"
+        assert all(a is b for a, b in zip(backbone.layers, layers, strict=True))
+        np.testing.assert_array_equal(source.predict(test.images, verbose=0), predicted)
+        # Shares nothing with the result, and hands its flags on to nobody.
+        mine = {id(weight) for weight in backbone.weights}
+        assert not mine & {id(weight) for weight in model.weights}
+        assert of_backbone(model).layers[3].trainable == (name != "feature_reuse")
+    finally:
+        layers[3].trainable = True
+
+
+@every_algorithm
+def test_leaves_the_name_of_the_backbone(draw, name):
+    backbone = tc.backbones.small_cnn()
+    ALGORITHMS[name](backbone, draw[0], epochs=1)
+    assert backbone.name == "small_cnn"
+    assert backbone.trainable
+
+
+@every_algorithm
+def test_leaves_other_peoples_random_numbers_alone(keras, backbone, draw, name):
+    def drawn():
+        return np.random.rand(), keras.random.normal((3,)).numpy().tolist()  # noqa: NPY002
+
+    keras.utils.set_random_seed(5)
+    expected = drawn()
+    keras.utils.set_random_seed(5)
+    ALGORITHMS[name](backbone, draw[0], epochs=1)
+    assert drawn() == expected
+
+
+# Feature reuse
+
+
+def test_feature_reuse_is_the_softmax_regression_of_numpy(keras, backbone, draw):
+    train, _ = draw
+    settings = {"epochs": 12, "batch_size": 7, "seed": 4}  # 20 pictures: the last batch has 6
+    model = tc.feature_reuse(backbone, train, learning_rate=0.02, **settings)
+    assert_same(of_backbone(model).get_weights(), backbone.get_weights())
+
+    kernel = np.array(keras.initializers.GlorotUniform(4)((64, 10)), float)
+    head = np.vstack([kernel, np.zeros(10)])  # the bias is the last row
+    first, second = np.zeros_like(head), np.zeros_like(head)
+    for step, (images, labels) in enumerate(batches(train, **settings), start=1):
+        features = np.pad(backbone.predict(images, verbose=0), [(0, 0), (0, 1)], constant_values=1)
+        scores = features @ head
+        probabilities = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        gradient = features.T @ (probabilities - np.eye(10)[labels]) / len(labels)
+        first = 0.9 * first + 0.1 * gradient  # Adam: Kingma & Ba 2015, with Keras's ε
+        second = 0.999 * second + 0.001 * gradient**2
+        step_size = 0.02 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        head -= step_size * first / (np.sqrt(second) + 1e-7)
+    assert_close(model.get_layer("head").get_weights(), [head[:-1], head[-1]], atol=1e-4)
+
+
+def test_feature_reuse_on_features_that_say_it_all(keras):
+    """Where a line separates the classes, the head finds it, and the loss goes to nothing."""
+    images = np.zeros((20, 2, 2, 1), np.uint8)
+    images[10:] = 200
+    data = tc.Dataset(images, np.repeat([0, 1], 10), ("dark", "light"))
+    pixels = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Rescaling(1 / 255)])
+    pixels.add(keras.layers.Flatten())
+    model = tc.feature_reuse(pixels, data, epochs=200, learning_rate=0.1)
+    assert model.evaluate(images, data.labels, verbose=0)[1] == 1
+    assert model.history.history["loss"][-1] < 0.01
+
+
+# Fine-tuning
+
+
+@pytest.mark.parametrize("freeze", [0, "conv2", "features"])
+def test_fine_tune_is_what_plain_keras_does(keras, backbone, draw, freeze):
+    train, _ = draw
+    model = tc.fine_tune(backbone, train, freeze=freeze, learning_rate=1e-3, **FEW)
+
+    plain, copy, _ = plain_classifier(keras, backbone, train, FEW["seed"])
+    names = [layer.name for layer in copy.layers]
+    for layer in copy.layers[: names.index(freeze) + 1 if freeze else 0]:
+        layer.trainable = False
+    plain.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    for images, labels in batches(train, **FEW):
+        plain.train_on_batch(images, labels)
+    assert_close(model.get_weights(), plain.get_weights(), atol=2e-5)
+    moved = [
+        not np.array_equal(a, b)
+        for a, b in zip(of_backbone(model).get_weights(), backbone.get_weights(), strict=True)
+    ]
+    frozen = sum(len(layer.weights) for layer in copy.layers if not layer.trainable)
+    assert moved == [False] * frozen + [True] * (8 - frozen)
+
+
+def test_the_history_is_what_keras_reports(keras, backbone, draw):
+    train, _ = draw
+    model = tc.fine_tune(backbone, train, **FEW)
+    plain, _, _ = plain_classifier(keras, backbone, train, FEW["seed"])
+    plain.compile(
+        keras.optimizers.Adam(3e-4), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    random, settings = np.random.default_rng(3), {"shuffle": False, "verbose": 0}
+    for epoch in range(3):  # of batches of 8, 8 and 4 pictures
+        order = random.permutation(20)
+        run = plain.fit(train.images[order], train.labels[order], batch_size=8, **settings)
+        for key, (expected,) in run.history.items():
+            assert model.history.history[key][epoch] == pytest.approx(expected, rel=1e-4)
+
+
+def test_pretrain_is_fine_tune_with_nothing_frozen_where_there_is_no_batch_norm(backbone, draw):
+    settings = FEW | {"learning_rate": 1e-3}
+    one = tc.pretrain(backbone, draw[0], **settings)
+    other = tc.fine_tune(backbone, draw[0], **settings)
+    assert_same(one.get_weights(), other.get_weights())
+
+
+# From scratch
+
+
+def test_from_scratch_takes_nothing_but_the_architecture(backbone, draw):
+    one = tc.from_scratch(backbone, draw[0], **FEW)
+    other = tc.from_scratch(tc.backbones.small_cnn(), draw[0], **FEW)
+    assert_same(one.get_weights(), other.get_weights())
+
+
+def test_from_scratch_starts_at_weights_of_the_size_that_keras_draws(backbone, draw):
+    """Glorot & Bengio 2010: uniform within ±sqrt(6 / (fan in + fan out))."""
+    model = tc.from_scratch(backbone, draw[0], epochs=1, learning_rate=1e-9, seed=8)
+    kernels = [weight for weight in model.get_weights() if weight.ndim > 1]
+    for kernel in kernels:
+        receptive = np.prod(kernel.shape[:-2])
+        limit = np.sqrt(6 / (receptive * (kernel.shape[-2] + kernel.shape[-1])))
+        assert 0.9 * limit < np.abs(kernel).max() <= limit * (1 + 1e-6)
+        assert abs(kernel.mean()) < 0.2 * limit
+    biases = [weight for weight in model.get_weights() if weight.ndim == 1]
+    assert all(np.abs(bias).max() < 1e-6 for bias in biases)
+
+
+# A bug of the package: Normalization keeps what adapt() found in weights, but computes with
+# constants that set_weights does not refresh (finalize_state does), so that the copy subtracts 0.
+@pytest.mark.xfail(strict=True, reason="copies lose the statistics of an adapted Normalization")
+@pytest.mark.parametrize("name", ["feature_reuse", "fine_tune", "from_scratch", "pretrain"])
+def test_the_preprocessing_stays(keras, tiny, name):
+    layers = keras.layers
+    for shift in (0, 40):  # the second must not get the first one's preprocessing
+        adapted = layers.Normalization(axis=-1, name="adapted")
+        adapted.adapt(tiny.images.astype("float32") + shift)
+        net = keras.Sequential([keras.Input((8, 8, 1)), adapted, layers.Flatten()])
+        model = ALGORITHMS_OF_A_TINY_NET[name](net, tiny)
+        expected = (tiny.images - (tiny.images.mean() + shift)) / tiny.images.std()
+        found = of_backbone(model).predict(tiny.images, verbose=0)
+        np.testing.assert_allclose(found, expected.reshape(12, -1), atol=1e-4)
+        loss = model.evaluate(tiny.images, tiny.labels, verbose=0)[0]
+        assert loss < 1.05 * model.history.history["loss"][-1]
+
+
+ALGORITHMS_OF_A_TINY_NET = {
+    name: partial(getattr(tc, name), epochs=20, learning_rate=1e-2)
+    for name in ("feature_reuse", "fine_tune", "from_scratch", "pretrain")
+}
+
+
+# L2-SP
+
+
+def kernels_of(model):
+    weights = of_backbone(model).trainable_weights
+    return [w.numpy().astype(float) for w in weights if "kernel" in w.name]
+
+
+def test_the_penalty_and_its_gradient(keras):
+    from transfer_course._engine import tf
+
+    random = np.random.default_rng(0)
+    start, here = random.normal(size=(2, 3, 4, 5)).astype("float32")
+    penalty, kernel = L2SP(keras.Variable(0.7, trainable=False), start), tf.Variable(here)
+    with tf.GradientTape() as tape:
+        value = penalty(kernel)
+    np.testing.assert_allclose(value, 0.35 * ((here - start) ** 2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(value, kernel), 0.7 * (here - start), rtol=1e-5)
+
+
+@pytest.mark.parametrize("freeze", [0, "pool1"])
+def test_l2_sp_is_what_a_gradient_tape_does(keras, backbone, draw, freeze):
+    from transfer_course._engine import tf
+
+    train, _ = draw
+    settings = {"learning_rate": 1e-3, **FEW}
+    model = tc.l2_sp(backbone, train, alpha=3.0, beta=0.5, freeze=freeze, **settings)
+
+    plain, copy, head = plain_classifier(keras, backbone, train, FEW["seed"])
+    for layer in copy.layers[: 3 if freeze else 0]:
+        layer.trainable = False
+    kernels = [layer.kernel for layer in copy.layers if layer.trainable and layer.weights]
+    starts = [tf.constant(kernel) for kernel in kernels]
+    optimizer = keras.optimizers.Adam(1e-3)
+    for images, labels in batches(train, **FEW):
+        with tf.GradientTape() as tape:
+            loss = keras.losses.SparseCategoricalCrossentropy()(labels, plain(images))
+            for kernel, start in zip(kernels, starts, strict=True):
+                loss += 3.0 / 2 * tf.reduce_sum((kernel - start) ** 2)
+            loss += 0.5 / 2 * tf.reduce_sum(tf.convert_to_tensor(head.kernel) ** 2)
+        variables = [weight.value for weight in plain.trainable_weights]
+        optimizer.apply(tape.gradient(loss, variables), plain.trainable_weights)
+    assert_close(model.get_weights(), plain.get_weights(), atol=2e-5)
+    # It matters: without the penalty the result is another one.
+    free = tc.fine_tune(backbone, train, freeze=freeze, **settings)
+    assert max(np.abs(a - b).max() for a, b in zip(free.weights, model.weights, strict=True)) > 1e-3
+
+
+@pytest.mark.parametrize("freeze", [0, "pool2"])
+def test_without_a_penalty_l2_sp_is_fine_tune_to_the_last_bit(backbone, draw, freeze):
+    settings = FEW | {"freeze": freeze}
+    one = tc.l2_sp(backbone, draw[0], alpha=0, beta=0, **settings)
+    other = tc.fine_tune(backbone, draw[0], **settings)
+    assert_same(one.get_weights(), other.get_weights())
+    assert one.history.history == other.history.history
+
+
+def test_the_harder_the_leash_the_shorter_the_way(backbone, draw):
+    def drift(alpha):
+        settings = {"epochs": 15, "learning_rate": 1e-3, "seed": 0}
+        model = tc.l2_sp(backbone, draw[0], alpha=alpha, beta=0, **settings)
+        start = [w for w in backbone.get_weights() if w.ndim > 1]
+        pairs = zip(kernels_of(model), start, strict=True)
+        return np.sqrt(sum(((a - b) ** 2).sum() for a, b in pairs))
+
+    drifts = [drift(alpha) for alpha in (0, 0.01, 0.1, 1, 10)]
+    assert drifts == sorted(drifts, reverse=True)
+    assert drifts[-1] < 0.3 * drifts[0]
+
+
+def test_the_larger_beta_the_smaller_the_head(backbone, draw):
+    def size(beta):
+        model = tc.l2_sp(backbone, draw[0], alpha=0, beta=beta, epochs=20, learning_rate=1e-2)
+        return np.linalg.norm(model.get_layer("head").kernel)
+
+    assert size(0) > size(0.1) > size(1)
+
+
+@pytest.mark.parametrize("freeze", [0, "features"])
+def test_moving_alpha_and_beta_counts_at_once(keras, backbone, draw, freeze):
+    train, _ = draw
+    alpha, beta = (keras.Variable(0.0, trainable=False) for _ in range(2))
+    model = tc.l2_sp(backbone, train, alpha=alpha, beta=beta, freeze=freeze, **FEW)
+
+    def loss():
+        return model.evaluate(train.images, train.labels, verbose=0)[0]
+
+    plain = loss()
+    starts = [w.astype(float) for w in backbone.get_weights() if w.ndim > 1]
+    now = kernels_of(model)
+    starts = starts[len(starts) - len(now) :]
+    way = sum(((a - b) ** 2).sum() for a, b in zip(now, starts, strict=True))
+    length = (model.get_layer("head").kernel.numpy().astype(float) ** 2).sum()
+    alpha.assign(1000.0)
+    assert loss() - plain == pytest.approx(500 * way, rel=1e-4, abs=1e-6)
+    assert (way == 0) == (freeze == "features")
+    alpha.assign(0.0)
+    beta.assign(3.0)
+    assert loss() - plain == pytest.approx(1.5 * length, rel=1e-4)
+    assert float(alpha) == 0 and float(beta) == 3  # still the reader's own variables
+
+
+def test_biases_normalisation_and_what_is_frozen_carry_no_penalty(keras, tiny):
+    layers = keras.layers
+    net = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 3, name="one")])
+    net.add(layers.BatchNormalization(name="norm"))
+    net.add(layers.DepthwiseConv2D(3, name="depthwise"))
+    net.add(layers.LayerNormalization(name="layer_norm"))
+    net.add(layers.GlobalAveragePooling2D())
+    net.add(layers.Dense(4, name="two"))
+    model = tc.l2_sp(net, tiny, freeze="one", epochs=1)
+    held = {weight.path for weight in model.weights if weight.regularizer is not None}
+    assert {path.split("/", 1)[1] for path in held} == {
+        "depthwise/kernel",
+        "two/kernel",
+        "head/kernel",
+    }, held
+
+
+def test_the_loss_in_the_history_has_the_penalty_in_it(backbone, draw):
+    """With steps too small to move a thing, the penalty is β/2 ‖w‖² of the head at its start."""
+    train, _ = draw
+    settings = {"epochs": 1, "learning_rate": 1e-12}
+    with_beta = tc.l2_sp(backbone, train, alpha=5, beta=2, **settings)
+    without = tc.l2_sp(backbone, train, alpha=5, beta=0, **settings)
+    difference = with_beta.history.history["loss"][0] - without.history.history["loss"][0]
+    length = (with_beta.get_layer("head").kernel.numpy().astype(float) ** 2).sum()
+    assert difference == pytest.approx(length, rel=1e-4)
+
+
+# What they refuse
+
+SETTINGS = [
+    ({"epochs": 0}, ValueError, "epochs=0 is out of range: use an int of 1 or more"),
+    ({"epochs": 1.5}, TypeError, r"epochs=1\.5 is not a whole number"),
+    ({"epochs": True}, TypeError, "epochs=True is not a whole number"),
+    ({"batch_size": 0}, ValueError, "batch_size=0 is out of range"),
+    ({"batch_size": "8"}, TypeError, "batch_size='8' is not a whole number"),
+    ({"seed": -1}, ValueError, "seed=-1 is out of range: use an int of 0 or more"),
+    ({"seed": None}, TypeError, "seed=None is not a whole number"),
+    ({"learning_rate": 0}, ValueError, "learning_rate=0 would learn nothing"),
+    ({"learning_rate": -1}, ValueError, "learning_rate=-1: expected a finite number, 0 or more"),
+    ({"learning_rate": np.nan}, ValueError, "learning_rate=nan: expected a finite"),
+    ({"learning_rate": np.inf}, ValueError, "learning_rate=inf: expected a finite"),
+    ({"learning_rate": "fast"}, TypeError, "learning_rate must be a number, but a str came"),
+    ({"learning_rate": True}, TypeError, "learning_rate must be a number, but a bool came"),
+]
+
+
+def assert_refused(call, backbone, train, error, message):
+    weights, images = backbone.get_weights(), train.images.copy()
+    name, flags = backbone.name, [layer.trainable for layer in backbone.layers]
+    with pytest.raises(error, match=message):
+        call(backbone, train)
+    assert_same(backbone.get_weights(), weights)
+    assert (backbone.name, [layer.trainable for layer in backbone.layers]) == (name, flags)
+    np.testing.assert_array_equal(train.images, images)
+
+
+@every_algorithm
+@pytest.mark.parametrize(("setting", "error", "message"), SETTINGS)
+def test_settings_that_make_no_sense(request, backbone, draw, name, setting, error, message):
+    if name == "from_scratch" and setting == {"seed": -1}:
+        # A bug of the package: it draws weights before it checks the seed.
+        reason = "NumPy's own 'expected non-negative integer' comes out"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    assert_refused(partial(ALGORITHMS[name], **setting), backbone, draw[0], error, message)
+
+
+@pytest.mark.parametrize("which", ["alpha", "beta"])
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf])
+def test_penalties_that_make_no_sense(backbone, draw, which, value):
+    message = f"{which}={value}: expected a finite number, 0 or more"
+    assert_refused(partial(tc.l2_sp, **{which: value}), backbone, draw[0], ValueError, message)
+
+
+# The package turns alpha and beta into a float before it looks at them: so "much" gets Python's
+# "could not convert string to float", None Python's TypeError, and True passes for 1.
+@pytest.mark.xfail(strict=True, reason="alpha and beta are made a float before they are checked")
+@pytest.mark.parametrize("which", ["alpha", "beta"])
+@pytest.mark.parametrize("value", ["much", None, True])
+def test_penalties_that_are_no_numbers(backbone, draw, which, value):
+    message = f"{which} must be a number, but a {type(value).__name__} came"
+    assert_refused(partial(tc.l2_sp, **{which: value}), backbone, draw[0], TypeError, message)
+
+
+@every_algorithm
+def test_pictures_of_another_size(backbone, name):
+    large = tc.Dataset(np.zeros((4, 32, 32, 1), np.uint8), [0, 1, 0, 1], ("a", "b"))
+    message = "takes pictures of 28x28x1, but these are 32x32x1; build a backbone of their size"
+    assert_refused(ALGORITHMS[name], backbone, large, ValueError, message)
+
+
+@every_algorithm
+def test_pictures_with_other_channels(backbone, name):
+    coloured = tc.Dataset(np.zeros((4, 28, 28, 3), np.uint8), [0, 1, 0, 1], ("a", "b"))
+    message = "takes pictures of 28x28x1, but these are 28x28x3"
+    assert_refused(ALGORITHMS[name], backbone, coloured, ValueError, message)
+
+
+@every_algorithm
+def test_one_class_only(backbone, name):
+    zeros = tc.Dataset(np.zeros((4, 28, 28, 1), np.uint8), [0, 0, 0, 0], ("zero",))
+    message = "one class only, 'zero', so there is nothing to tell apart"
+    assert_refused(ALGORITHMS[name], backbone, zeros, ValueError, message)
+
+
+@every_algorithm
+@pytest.mark.parametrize("examples", [None, "digits", (np.zeros((2, 28, 28, 1)), [0, 1])])
+def test_examples_that_are_no_dataset(backbone, name, examples):
+    message = f"examples must be a Dataset, but a {type(examples).__name__} came: draw some"
+    with pytest.raises(TypeError, match=message):
+        ALGORITHMS[name](backbone, examples)
+
+
+@every_algorithm
+@pytest.mark.parametrize("kind", ["function", "layer", "name"])
+def test_backbones_that_are_no_model(keras, draw, name, kind):
+    wrong = {"function": tc.backbones.small_cnn, "layer": keras.layers.Flatten(), "name": "vgg16"}
+    expected = f"backbone must be a keras.Model, but a {type(wrong[kind]).__name__} came: build one"
+    with pytest.raises(TypeError, match=expected):
+        ALGORITHMS[name](wrong[kind], draw[0])
+
+
+@every_algorithm
+@pytest.mark.parametrize("last", ["dense", "layer", "activation", "ours"])
+def test_a_classifier_is_no_backbone(keras, source, draw, name, last):
+    layers = keras.layers
+    if last == "ours":
+        wrong = source
+    else:
+        wrong = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten()])
+        wrong.add(layers.Dense(10, "softmax" if last == "dense" else None))
+        if last != "dense":
+            wrong.add(layers.Softmax() if last == "layer" else layers.Activation("softmax"))
+    message = r"ends in a softmax: it is a classifier, not a backbone; .*get_layer\('backbone'\)"
+    assert_refused(ALGORITHMS[name], wrong, draw[0], ValueError, message)
+
+
+@every_algorithm
+def test_a_feature_map_is_no_feature_vector(keras, draw, name):
+    wrong = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Conv2D(3, 3)])
+    message = "one feature vector per picture, but this one gives 26x26x3; end it with Global"
+    assert_refused(ALGORITHMS[name], wrong, draw[0], ValueError, message)
+
+
+@every_algorithm
+@pytest.mark.parametrize("kind", ["sequential", "subclass"])
+def test_a_model_that_does_not_know_its_input(keras, draw, name, kind):
+    class Own(keras.Model):
+        pass
+
+    wrong = Own() if kind == "subclass" else keras.Sequential([keras.layers.Flatten()])
+    with pytest.raises(TypeError, match=r"does not know its input yet: begin it with keras\.Input"):
+        ALGORITHMS[name](wrong, draw[0])
+
+
+@every_algorithm
+def test_a_model_with_two_inputs(keras, draw, name):
+    two = [keras.Input((28, 28, 1)), keras.Input((28, 28, 1))]
+    wrong = keras.Model(two, keras.layers.Flatten()(keras.layers.Add()(two)))
+    assert_refused(ALGORITHMS[name], wrong, draw[0], ValueError, "the backbone takes pictures of")
+
+
+# A bug of the package: keras.Model(base.inputs, base.outputs) gives a list of one output, and what
+# comes out is Keras's "Cannot convert '((None, 784), 10)' to a shape".
+@pytest.mark.xfail(strict=True, reason="a list of one output is not told from a feature vector")
+@every_algorithm
+def test_a_model_that_gives_a_list(keras, draw, name):
+    pixels = keras.Input((28, 28, 1))
+    wrong = keras.Model([pixels], [keras.layers.Flatten()(pixels)])
+    assert_refused(ALGORITHMS[name], wrong, draw[0], ValueError, "one feature vector per picture")

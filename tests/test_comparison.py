@@ -1,0 +1,91 @@
+"""compare(): a table whose every row can be had by hand."""
+
+from functools import partial
+
+import joblib
+import pandas as pd
+import pytest
+
+import transfer_course as tc
+
+METHODS = {
+    "reuse": partial(tc.feature_reuse, epochs=5),
+    "tune": partial(tc.fine_tune, freeze="pool2", epochs=2),
+    "l2": partial(tc.l2_sp, alpha=0.1, epochs=2),
+    "scratch": partial(tc.from_scratch, epochs=2),
+}
+
+
+@pytest.fixture(scope="module")
+def few():
+    """200 digits of other writers."""
+    return tc.datasets.digits().subset(range(200))
+
+
+@pytest.fixture(scope="module")
+def table(backbone, few):
+    return tc.compare(METHODS, backbone, few, shots=[1, 3], episodes=2, seed=5)
+
+
+def test_a_row_per_method_shots_and_episode(table):
+    assert list(table.columns) == ["method", "shots", "episode", "accuracy", "train_accuracy"]
+    rows = list(table[["method", "shots", "episode"]].itertuples(index=False, name=None))
+    assert rows == [(m, s, e) for m in METHODS for s in (1, 3) for e in (0, 1)]
+
+
+def test_each_row_is_what_one_gets_by_hand(backbone, few, table):
+    for row in table.itertuples():
+        train, test = tc.few_shot(few, row.shots, seed=5 + row.episode)
+        model = METHODS[row.method](backbone, train, seed=5 + row.episode)
+        for data, found in ((test, row.accuracy), (train, row.train_accuracy)):
+            guesses = model(data.images).numpy().argmax(axis=1)
+            by_hand = (guesses == data.labels).mean()
+            assert found == pytest.approx(by_hand, abs=1e-6), row
+    assert table.accuracy.nunique() > 8  # not all alike
+
+
+def test_two_threads_at_once_fill_the_same_table(backbone, few, table):
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        other = tc.compare(METHODS, backbone, few, shots=[1, 3], episodes=2, seed=5)
+    pd.testing.assert_frame_equal(table, other, check_exact=True)
+
+
+def test_what_every_method_is_given(backbone, few):
+    """The same draws for all, nested over the shots; a seed of its own for each episode."""
+    calls = []
+
+    def spy(given, train, **settings):
+        assert given is backbone
+        calls.append((len(train), settings, {image.tobytes() for image in train.images}))
+        return tc.feature_reuse(given, train, epochs=1)
+
+    def other_spy(given, train, **settings):
+        return spy(given, train, **settings)
+
+    table = tc.compare([spy, other_spy], backbone, few, shots=(1, 2), episodes=2, seed=7)
+    assert list(table.method.unique()) == ["spy", "other_spy"]
+    assert [(n, settings) for n, settings, _ in calls] == [
+        (n, {"seed": 7 + e}) for _ in range(2) for n in (10, 20) for e in (0, 1)
+    ]
+    drawn = [images for *_, images in calls]
+    assert drawn[:4] == drawn[4:]
+    assert drawn[0] < drawn[2] and drawn[1] < drawn[3]
+    assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"shots": [20]}, ValueError, "shots=20, but class .* use shots <= "),
+        ({"shots": [0]}, ValueError, "shots=0 is out of range"),
+        ({"episodes": 0}, ValueError, "episodes=0 is out of range"),
+        ({"episodes": 2.0}, TypeError, r"episodes=2\.0 is not a whole number"),
+        ({"seed": -1}, ValueError, "seed=-1 is out of range"),
+        ({"dataset": None}, TypeError, "must be a Dataset"),
+        ({"backbone": "vgg16"}, TypeError, "backbone must be a keras.Model"),
+    ],
+)
+def test_bad_input(backbone, few, changed, error, message):
+    arguments = {"backbone": backbone, "dataset": few, "shots": [1], "episodes": 1} | changed
+    with pytest.raises(error, match=message):
+        tc.compare([tc.feature_reuse], **arguments)

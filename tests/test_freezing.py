@@ -1,0 +1,113 @@
+"""How far to freeze: by a count or by a name, and which places are worth it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import transfer_course as tc
+from transfer_course.freezing import freeze_up_to
+from transfer_course.fresh import copy_of, layers_of
+
+
+def frozen(backbone, freeze):
+    """The layers of a copy that cannot be trained, by name."""
+    copy = copy_of(backbone)
+    freeze_up_to(copy, freeze)
+    return [layer.name for layer in layers_of(copy) if not layer.trainable]
+
+
+def test_freeze_points_of_the_backbones_of_the_course():
+    assert tc.freeze_points(tc.backbones.small_cnn()) == ["pool1", "pool2", "flatten", "features"]
+    lite0 = tc.backbones.efficientnet_lite0(32, weights=None)
+    blocks = [f"block{n}" for n in range(1, 17)]
+    assert tc.freeze_points(lite0) == ["stem", *blocks, "features"]
+    vgg16 = tc.freeze_points(tc.backbones.vgg16(32, weights=None))
+    assert {f"block{n}_pool" for n in range(1, 5)} < set(vgg16)
+    assert vgg16[0] == "block1_conv1" and vgg16[-1] == "features"
+
+
+def test_freeze_points_of_the_backbone_of_a_trained_model(source):
+    points = tc.freeze_points(source.get_layer("backbone"))
+    assert points == ["pool1", "pool2", "flatten", "features"]
+
+
+def test_no_freeze_point_inside_a_skip_connection(residual):
+    assert tc.freeze_points(residual) == ["stem", "sum", "features"]
+
+
+def test_freeze_points_leave_the_model_alone(residual):
+    weights, output = residual.get_weights(), residual.output
+    tc.freeze_points(residual)
+    assert residual.output is output
+    for before, after in zip(weights, residual.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_each_freeze_point_is_a_value_for_freeze(backbone, draw):
+    """And each freezes more than the one before; the last leaves only the head to train."""
+    counts = []
+    for point in tc.freeze_points(backbone):
+        model = tc.fine_tune(backbone, draw[0], freeze=point, epochs=1)
+        counts.append(len(model.trainable_weights))
+    assert counts == [8, 6, 4, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, "vgg16", 3, [1, 2], pytest.param("unbuilt", id="a model without an input")]
+)
+def test_freeze_points_of_something_else(keras, wrong):
+    if wrong == "unbuilt":
+        wrong = keras.Sequential([keras.layers.Dense(3)])
+    with pytest.raises(TypeError, match=r"expected a backbone, .* behind a keras\.Input, but got"):
+        tc.freeze_points(wrong)
+
+
+@settings(deadline=None, max_examples=15)
+@given(count=st.integers(0, 9))
+def test_a_count_freezes_the_first_layers_and_a_name_all_up_to_it(backbone, count):
+    names = [layer.name for layer in backbone.layers]
+    assert frozen(backbone, count) == names[:count]
+    if count:
+        assert frozen(backbone, names[count - 1]) == names[:count]
+
+
+@pytest.mark.parametrize("freeze", [0, "pool2", "sum"])
+def test_a_count_and_a_name_train_the_same_model(backbone, residual, draw, tiny, freeze):
+    net, data = (residual, tiny) if freeze == "sum" else (backbone, draw[0])
+    names = [layer.name for layer in net.layers]
+    count = names.index(freeze) + 1 if freeze else 0
+    one = tc.fine_tune(net, data, freeze=freeze, epochs=2).get_weights()
+    other = tc.fine_tune(net, data, freeze=count, epochs=2).get_weights()
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_batch_normalisation_is_frozen_whatever_the_count(keras):
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((6, 6, 2)), layers.BatchNormalization(name="inside")])
+    net = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="conv"), inner])
+    net.add(layers.BatchNormalization(name="outside"))
+    net.add(layers.Flatten())
+    assert frozen(net, 0) == ["inside", "outside"]
+    assert frozen(net, 1) == ["conv", "inside", "outside"]
+
+
+@pytest.mark.parametrize(
+    ("freeze", "message"),
+    [
+        ("pool", r"freeze='pool': the backbone has no layer of this name; did you mean 'pool\d'"),
+        ("zebra", "did you mean 'pool1' or 'pool2' or 'flatten' or 'features'"),
+        ("", "freeze='': the backbone has no layer of this name"),
+        (-1, r"freeze=-1: expected a number of layers from 0 to 9 \(all of this backbone\)"),
+        (10, "freeze=10: expected a number of layers from 0 to 9 .*such as 'pool1'"),
+        (True, "freeze=True: expected a number of layers"),
+        (1.0, r"freeze=1\.0: expected a number of layers"),
+        (None, "freeze=None: expected a number of layers"),
+    ],
+)
+@pytest.mark.parametrize("algorithm", [tc.fine_tune, tc.l2_sp])
+def test_no_such_layer(backbone, draw, algorithm, freeze, message):
+    with pytest.raises(ValueError, match=message):
+        algorithm(backbone, draw[0], freeze=freeze)
+    assert all(layer.trainable for layer in backbone.layers)

@@ -1,0 +1,399 @@
+"""The training loop: the shortcuts it takes change nothing.
+
+It keeps features, runs epochs in one compiled call, and uses again what it compiled. None of that
+may show in a result: not in another process, in another order, nor in two threads at once.
+"""
+
+import hashlib
+import inspect
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
+import numpy as np
+import pytest
+
+import transfer_course as tc
+from transfer_course import features
+from transfer_course.fresh import layers_of
+from transfer_course.training import predict
+
+FEW = {"epochs": 3, "batch_size": 5, "learning_rate": 1e-3}
+
+
+def assert_same(one, other):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+def assert_close(one, other, atol=2e-5):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=atol, rtol=0)
+
+
+def differ(one, other):
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    return any(not np.array_equal(a, b) for a, b in pairs)
+
+
+def net_with(keras, *middle, name="net"):
+    """pixels, conv, what is given, conv, features: 8x8x1 in, always the same weights."""
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="pixels"),
+            layers.Rescaling(1 / 255, name="scale"),
+            layers.Conv2D(4, 3, activation="relu", name="conv1"),
+            *middle,
+            layers.Conv2D(4, 3, activation="relu", name="conv2"),
+            layers.GlobalAveragePooling2D(name="features"),
+        ],
+        name=name,
+    )
+
+
+# Batch normalisation
+
+
+def norms_in(keras, model):
+    return [x for x in layers_of(model) if isinstance(x, keras.layers.BatchNormalization)]
+
+
+@pytest.fixture(params=["functional", "nested sequential", "nested functional"])
+def normalised(keras, request):
+    """A network with batch normalisation somewhere in it, with statistics of its own."""
+    layers = keras.layers
+    norm = layers.BatchNormalization(name="norm")
+    if request.param == "functional":
+        net = net_with(keras, norm)
+        net = keras.Model(net.inputs, net.outputs[0])
+    else:
+        first = layers.Conv2D(4, 1, name="inner_conv")
+        inner = keras.Sequential([keras.Input((6, 6, 4)), first, norm], name="inner")
+        if request.param == "nested functional":
+            inner = keras.Model(inner.inputs, inner.outputs[0], name="inner")
+        net = net_with(keras, inner)
+    norm.set_weights([np.full(4, value, "float32") for value in (1.5, 0.2, 0.1, 2.0)])
+    return net
+
+
+ADAPTING = {
+    "feature_reuse": tc.feature_reuse,
+    "fine_tune": partial(tc.fine_tune, freeze=0, cache=False),
+    "l2_sp": partial(tc.l2_sp, freeze=0),
+}
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+def test_batch_normalisation_stays_as_it_was_pretrained(keras, normalised, tiny, name):
+    model = ADAPTING[name](normalised, tiny, **FEW)
+    (norm,) = norms_in(keras, model)
+    for found, value in zip(norm.get_weights(), (1.5, 0.2, 0.1, 2.0), strict=True):
+        np.testing.assert_array_equal(found, np.full(4, value, "float32"))
+    conv = next(x for x in layers_of(model) if x.name == "conv2")
+    assert np.array_equal(conv.kernel, normalised.get_layer("conv2").kernel) == (
+        name == "feature_reuse"
+    )
+
+
+@pytest.mark.parametrize("algorithm", [tc.pretrain, tc.from_scratch])
+def test_batch_normalisation_learns_on_the_source_task(keras, normalised, tiny, algorithm):
+    model = algorithm(normalised, tiny, **FEW)
+    (norm,) = norms_in(keras, model)
+    start = (1.5, 0.2, 0.1, 2.0) if algorithm is tc.pretrain else (1, 0, 0, 1)
+    for found, value in zip(norm.get_weights(), start, strict=True):
+        assert np.abs(found - value).max() > 1e-4
+
+
+# Features kept or not: the same model
+
+
+def dropouts(keras):
+    layers = keras.layers
+    return [
+        layers.Dropout(0.5, seed=1, name="drop1"),
+        layers.Conv2D(4, 3, name="middle"),
+        layers.Dropout(0.5, seed=2, name="drop2"),
+    ]
+
+
+CUTS = [
+    *[("small_cnn", freeze) for freeze in ("pool1", "features")],
+    *[("residual", freeze) for freeze in ("inner1", "inner2", "sum")],
+    *[("dropout", freeze) for freeze in (0, "drop1", "middle", "features")],
+]
+
+
+@pytest.mark.parametrize(("net", "freeze"), CUTS)
+def test_keeping_features_does_not_change_the_model(
+    keras, backbone, residual, draw, tiny, net, freeze
+):
+    start, data = {
+        "small_cnn": lambda: (backbone, draw[0]),
+        "residual": lambda: (residual, tiny),
+        "dropout": lambda: (net_with(keras, *dropouts(keras)), tiny),
+    }[net]()
+    kept = tc.fine_tune(start, data, freeze=freeze, cache=True, **FEW)
+    plain = tc.fine_tune(start, data, freeze=freeze, cache=False, **FEW)
+    assert_close(kept, plain)
+    np.testing.assert_allclose(
+        kept.history.history["loss"], plain.history.history["loss"], rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("freeze", ["inner1", "inner2"])
+def test_a_cut_inside_a_skip_connection_trains_as_plain_keras_does(keras, residual, tiny, freeze):
+    model = tc.fine_tune(residual, tiny, freeze=freeze, seed=2, **FEW)
+    copy = keras.models.clone_model(residual)
+    copy.set_weights(residual.get_weights())
+    names = [layer.name for layer in copy.layers]
+    for layer in copy.layers[: names.index(freeze) + 1]:
+        layer.trainable = False
+    start = keras.initializers.GlorotUniform(2)
+    head = keras.layers.Dense(3, "softmax", kernel_initializer=start)
+    plain = keras.Sequential([keras.Input((8, 8, 1)), copy, head])
+    plain.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    random = np.random.default_rng(2)
+    for _ in range(3):
+        for few in np.split(random.permutation(12), [5, 10]):
+            plain.train_on_batch(tiny.images[few], tiny.labels[few])
+    assert_close(model, plain)
+
+
+def test_branches_of_the_same_shape_are_not_exchanged(keras, tiny):
+    """The order of layers differs between a model and its clones where branches run side by side.
+
+    A weight in the wrong one of two equal branches would pass every check of shapes.
+    """
+    layers = keras.layers
+    keras.utils.set_random_seed(3)
+    pixels = keras.Input((8, 8, 1))
+    late = layers.Conv2D(2, 3, padding="same", name="late")
+    early = layers.Conv2D(2, 3, padding="same", name="early")
+    scaled = layers.Rescaling(1 / 255)(pixels)
+    a = layers.Activation("relu")(early(scaled))
+    b = layers.Activation("tanh")(late(scaled))
+    both = layers.Concatenate()([b, a])
+    net = keras.Model(pixels, layers.GlobalAveragePooling2D()(both))
+    expected = net.predict(tiny.images, verbose=0)
+    model = tc.feature_reuse(net, tiny, epochs=1)
+    found = model.get_layer("backbone").predict(tiny.images, verbose=0)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(
+        predict(model, tiny.images), model.predict(tiny.images, verbose=0), atol=1e-6
+    )
+    tuned = tc.fine_tune(net, tiny, epochs=1, learning_rate=1e-9)
+    found = tuned.get_layer("backbone").predict(tiny.images, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_dropout_draws_and_draws_anew(keras, tiny):
+    """With dropout the result is another one, depends on the seed, and can be had again."""
+    with_dropout = net_with(keras, keras.layers.Dropout(0.5))
+    one, again = (tc.fine_tune(with_dropout, tiny, seed=1, **FEW) for _ in range(2))
+    assert_same(one, again)
+    without = tc.fine_tune(net_with(keras, keras.layers.Dropout(0.0)), tiny, seed=1, **FEW)
+    assert differ(one, without)
+    probabilities = one.predict(tiny.images, verbose=0)
+    np.testing.assert_array_equal(probabilities, one.predict(tiny.images, verbose=0))
+
+
+# What came before does not matter
+
+
+@pytest.mark.parametrize("name", ["pretrain", "from_scratch", *ADAPTING])
+def test_the_seed_decides(backbone, draw, name):
+    algorithm = getattr(tc, name)
+    settings = FEW | {"batch_size": 8}
+    one = algorithm(backbone, draw[0], seed=1, **settings)
+    other = algorithm(backbone, draw[0], seed=2, **settings)
+    again = algorithm(backbone, draw[0], seed=1, **settings)
+    assert_same(one, again)
+    assert one.history.history == again.history.history
+    assert differ(one, other)
+
+
+def runs():
+    """A digest of trained weights, for two processes to compare."""
+    import transfer_course as tc
+
+    train, _ = tc.few_shot(tc.datasets.digits(), shots=2, seed=0)
+    backbone = tc.backbones.small_cnn()
+    few = {"epochs": 2, "batch_size": 8}
+    models = [
+        tc.pretrain(backbone, train, **few),
+        tc.from_scratch(backbone, train, seed=1, **few),
+        tc.feature_reuse(backbone, train, **few),
+        tc.fine_tune(backbone, train, freeze="pool1", **few),
+        tc.l2_sp(backbone, train, **few),
+    ]
+    for model in models:
+        digest = hashlib.sha256()
+        for weight in model.get_weights():
+            digest.update(weight.tobytes())
+        print(digest.hexdigest())
+
+
+def test_another_process_finds_the_same_weights(capsys):
+    runs()
+    here = capsys.readouterr().out.split()
+    script = f"import hashlib\n{inspect.getsource(runs)}\nruns()"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=99)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.split() == here
+    assert len(set(here)) == 5
+
+
+def test_what_was_trained_before_does_not_matter(keras, backbone, draw):
+    train, test = draw
+    fresh = tc.backbones.small_cnn()  # the same architecture, other weights
+    other = tc.few_shot(tc.datasets.digits(), shots=2, seed=1)[0]
+    runs = [
+        lambda: tc.fine_tune(backbone, train, freeze="pool2", **FEW),
+        lambda: tc.fine_tune(fresh, train, freeze="pool2", **FEW),
+        lambda: tc.fine_tune(backbone, other, freeze="pool2", **FEW),
+        lambda: tc.fine_tune(backbone, train, freeze="pool2", **FEW | {"learning_rate": 1e-2}),
+        lambda: tc.l2_sp(backbone, train, freeze="pool2", alpha=1, beta=1, **FEW),
+        lambda: tc.l2_sp(fresh, train, freeze="pool2", alpha=5, beta=0, **FEW),
+        lambda: tc.feature_reuse(backbone, train, **FEW),
+        lambda: tc.feature_reuse(fresh, train, **FEW),
+    ]
+    forwards = [run() for run in runs]
+    backwards = [run() for run in reversed(runs)][::-1]
+    for one, two in zip(forwards, backwards, strict=True):
+        assert_same(one, two)
+        np.testing.assert_allclose(  # and no kept feature is stale
+            predict(one, test.images), one.predict(test.images, verbose=0), atol=1e-5
+        )
+    for i, one in enumerate(forwards):
+        assert all(differ(one, two) for two in forwards[:i])
+
+
+def test_features_are_those_of_the_weights_at_the_time(keras, tiny):
+    """The same model object, its weights changed in place."""
+    net = net_with(keras)
+    before = tc.feature_reuse(net, tiny, **FEW)
+    kernel = net.get_layer("conv1").kernel
+    kernel.assign(-kernel)
+    after = tc.feature_reuse(net, tiny, **FEW)
+    np.testing.assert_allclose(
+        predict(after, tiny.images), after.predict(tiny.images, verbose=0), atol=1e-6
+    )
+    assert differ(before, after)
+    plain = tc.feature_reuse(net, tiny, cache=False, **FEW)
+    assert_close(after, plain)
+
+
+def test_the_architecture_counts_where_the_weights_are_equal(keras, tiny):
+    """Networks alike in every weight, but not in what they compute."""
+    for scale in (1 / 255, 1 / 100):
+        net = net_with(keras)
+        layers = [keras.layers.Rescaling(scale, name="scale"), *net.layers[1:]]
+        net = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+        model = tc.feature_reuse(net, tiny, **FEW)
+        np.testing.assert_allclose(
+            predict(model, tiny.images), model.predict(tiny.images, verbose=0), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("kept", [0, 3000])
+def test_a_small_budget_changes_nothing(backbone, draw, monkeypatch, kept):
+    train, _ = draw
+    expected = tc.feature_reuse(backbone, train, **FEW)
+    monkeypatch.setattr(features, "BUDGET", kept)
+    features._kept.clear()
+    assert_same(tc.feature_reuse(backbone, train, **FEW), expected)
+    held = sum(row.nbytes for rows in features._kept.values() for row in rows)
+    assert held <= kept
+    assert held > kept - 64 * 4 - 1  # as many as fit: 64 features of 4 bytes each
+    assert_same(tc.feature_reuse(backbone, train, **FEW), expected)
+
+
+def test_the_frozen_part_sees_each_picture_once(keras, tiny):
+    """Twice the pictures, three epochs, two trainings: one pass each through the frozen part."""
+    features._kept.clear()
+    passed = []
+    run = lambda images: passed.append(len(images)) or [keras.ops.cast(images, "float32")]  # noqa: E731
+    twice = np.concatenate([tiny.images, tiny.images])
+    for _ in range(2):
+        (found,) = features.frozen_features(run, b"test", twice)
+        np.testing.assert_array_equal(found, twice.astype("float32"))
+    assert passed == [16]  # 12 pictures, filled up to a batch of 16
+
+
+def test_a_pictures_features_do_not_depend_on_its_company(backbone, draw):
+    model = tc.feature_reuse(backbone, draw[0], epochs=1)
+    images = draw[1].images[:37]
+    features._kept.clear()
+    together = predict(model, images)
+    features._kept.clear()
+    np.testing.assert_allclose(predict(model, images[5:6]), together[5:6], atol=1e-6)
+    one = tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW)
+    features._kept.clear()
+    tc.fine_tune(backbone, draw[0].subset([3]), freeze="pool2", **FEW)
+    tc.fine_tune(backbone, draw[0].subset(range(19, 1, -1)), freeze="pool2", **FEW)
+    assert_same(tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW), one)
+
+
+def test_a_training_that_breaks_off_leaves_nothing_behind(backbone, draw, monkeypatch):
+    expected = tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW)
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(*_):
+        raise Interrupted
+
+    with monkeypatch.context() as patched:
+        patched.setattr("keras.callbacks.History.on_epoch_end", interrupt)
+        with pytest.raises(Interrupted):
+            tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW)
+    assert_same(tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW), expected)
+
+
+# Two at once
+
+
+def test_two_threads_get_what_one_after_the_other_gets(backbone, draw):
+    other = tc.few_shot(tc.datasets.digits(), shots=2, seed=1)[0]
+    settings = FEW | {"epochs": 20}
+    runs = [
+        lambda: tc.fine_tune(backbone, draw[0], freeze="pool2", seed=1, **settings),
+        lambda: tc.fine_tune(backbone, other, freeze="pool2", seed=2, **settings),
+        lambda: tc.l2_sp(backbone, draw[0], freeze="pool2", alpha=1, **settings),
+        lambda: tc.l2_sp(backbone, draw[0], freeze="pool2", alpha=9, **settings),
+    ]
+    expected = [run() for run in runs]
+    for pair in ([0, 1], [2, 3], [0, 0]):
+        barrier = Barrier(2)
+
+        def at_once(i, barrier=barrier):
+            barrier.wait(timeout=30)
+            return runs[i]()
+
+        with ThreadPoolExecutor(2) as pool:
+            for i, found in zip(pair, pool.map(at_once, pair), strict=True):
+                assert_same(found, expected[i])
+
+
+# The progress bar
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_progress_bar_only_when_asked_for(backbone, draw, capfd, verbose):
+    tc.feature_reuse(backbone, draw[0], epochs=12, verbose=verbose)
+    shown = capfd.readouterr().out
+    assert ("12/12" in shown and "accuracy" in shown) if verbose else shown == ""
+
+
+def test_predict_is_what_keras_predicts(backbone, residual, draw, tiny):
+    for model, images in [
+        (tc.feature_reuse(backbone, draw[0], epochs=2), draw[1].images),
+        (tc.fine_tune(backbone, draw[0], epochs=2), draw[1].images),
+        (tc.fine_tune(residual, tiny, freeze="inner1", epochs=2), tiny.images[:1]),
+    ]:
+        expected = model.predict(images, verbose=0)
+        np.testing.assert_allclose(predict(model, images), expected, atol=1e-6)
