@@ -26,9 +26,7 @@ def check_data(backbone, data: Dataset) -> None:
             "the backbone does not know its input yet: begin it with "
             "keras.Input((height, width, channels))"
         ) from None
-    if len(expected) != 3 or any(
-        side not in (None, picture) for picture, side in zip(pictures, expected, strict=True)
-    ):
+    if tuple(expected) != pictures:
         raise ValueError(
             f"the backbone takes pictures of {_size(expected)}, but these are {_size(pictures)}; "
             f"build a backbone of their size, or load the pictures at the backbone's"

@@ -9,6 +9,7 @@ It is Keras's own training step, with three things arranged around it:
 """
 
 import copy
+import math
 from collections import OrderedDict
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import numpy as np
 from transfer_course._engine import keras, tf
 from transfer_course.checks import check_settings
 from transfer_course.dataset import Dataset
-from transfer_course.features import architecture, fingerprint, frozen_features
+from transfer_course.features import BUDGET, architecture, fingerprint, frozen_features
 from transfer_course.freezing import crossing, functional
 from transfer_course.fresh import layers_of
 
@@ -40,7 +41,8 @@ def fit(
 
     Minimises the cross-entropy plus the penalties of regularizers, with Adam. ``model.history``
     has the loss and the accuracy of each epoch, as `keras.Model.fit` leaves it. With
-    ``cache=False`` the frozen part runs again on every picture in every epoch.
+    ``cache=False``, or where its outputs would take more than `features.BUDGET` bytes, the frozen
+    part runs again on every picture in every epoch.
     """
     check_settings(epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed)
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), **_COMPILE)
@@ -52,7 +54,10 @@ def fit(
     bar = keras.utils.Progbar(epochs, verbose=verbose, unit_name="epoch")
     with _bench_for(model) as bench:
         _reset(bench, learning_rate, seed)
-        inputs = _features(bench, data.images) if cache else [tf.constant(data.images)]
+        cache = cache and _size_of_features(bench, len(data)) <= BUDGET
+        inputs = (
+            _features(bench, _digest(bench), data.images) if cache else [tf.constant(data.images)]
+        )
         labels = tf.constant(data.labels)
         for chunk in np.array_split(orders, min(epochs, 10)):
             _copy_penalties(model.trainable_weights, bench.trainable)
@@ -72,9 +77,10 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     seen before pass it at no cost.
     """
     with _bench_for(model) as bench:
-        inputs = _features(bench, images)
+        digest = _digest(bench)
+        batches = np.array_split(images, -(-len(images) // 64))
         return np.concatenate(
-            [bench.run_tail([x[i : i + 64] for x in inputs]) for i in range(0, len(images), 64)]
+            [bench.run_tail(_features(bench, digest, batch)) for batch in batches]
         )
 
 
@@ -196,10 +202,17 @@ def _compile_epochs(tail, inputs: list, before):
     return run_epochs
 
 
-def _features(bench: _Bench, images: np.ndarray) -> list:
-    digest = fingerprint(bench.frozen_architecture, bench.frozen.weights)
-    rows = frozen_features(bench.run_frozen, digest, images)
-    return [tf.constant(row) for row in rows]
+def _digest(bench: _Bench) -> bytes:
+    return fingerprint(bench.frozen_architecture, bench.frozen.weights)
+
+
+def _features(bench: _Bench, digest: bytes, images: np.ndarray) -> list:
+    return [tf.constant(rows) for rows in frozen_features(bench.run_frozen, digest, images)]
+
+
+def _size_of_features(bench: _Bench, pictures: int) -> int:
+    """How many bytes leave the frozen part for that many pictures, in float32."""
+    return 4 * pictures * sum(math.prod(tensor.shape[1:]) for tensor in bench.frozen.outputs)
 
 
 def _reset(bench: _Bench, learning_rate: float, seed: int) -> None:
