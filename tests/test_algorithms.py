@@ -227,9 +227,6 @@ def test_from_scratch_starts_at_weights_of_the_size_that_keras_draws(backbone, d
     assert all(np.abs(bias).max() < 1e-6 for bias in biases)
 
 
-# A bug of the package: Normalization keeps what adapt() found in weights, but computes with
-# constants that set_weights does not refresh (finalize_state does), so that the copy subtracts 0.
-@pytest.mark.xfail(strict=True, reason="copies lose the statistics of an adapted Normalization")
 @pytest.mark.parametrize("name", ["feature_reuse", "fine_tune", "from_scratch", "pretrain"])
 def test_the_preprocessing_stays(keras, tiny, name):
     layers = keras.layers
@@ -412,11 +409,7 @@ def assert_refused(call, backbone, train, error, message):
 
 @every_algorithm
 @pytest.mark.parametrize(("setting", "error", "message"), SETTINGS)
-def test_settings_that_make_no_sense(request, backbone, draw, name, setting, error, message):
-    if name == "from_scratch" and setting == {"seed": -1}:
-        # A bug of the package: it draws weights before it checks the seed.
-        reason = "NumPy's own 'expected non-negative integer' comes out"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_settings_that_make_no_sense(backbone, draw, name, setting, error, message):
     assert_refused(partial(ALGORITHMS[name], **setting), backbone, draw[0], error, message)
 
 
@@ -427,9 +420,6 @@ def test_penalties_that_make_no_sense(backbone, draw, which, value):
     assert_refused(partial(tc.l2_sp, **{which: value}), backbone, draw[0], ValueError, message)
 
 
-# The package turns alpha and beta into a float before it looks at them: so "much" gets Python's
-# "could not convert string to float", None Python's TypeError, and True passes for 1.
-@pytest.mark.xfail(strict=True, reason="alpha and beta are made a float before they are checked")
 @pytest.mark.parametrize("which", ["alpha", "beta"])
 @pytest.mark.parametrize("value", ["much", None, True])
 def test_penalties_that_are_no_numbers(backbone, draw, which, value):
@@ -515,9 +505,6 @@ def test_a_model_with_two_inputs(keras, draw, name):
     assert_refused(ALGORITHMS[name], wrong, draw[0], ValueError, "the backbone takes pictures of")
 
 
-# A bug of the package: keras.Model(base.inputs, base.outputs) gives a list of one output, and what
-# comes out is Keras's "Cannot convert '((None, 784), 10)' to a shape".
-@pytest.mark.xfail(strict=True, reason="a list of one output is not told from a feature vector")
 @every_algorithm
 def test_a_model_that_gives_a_list(keras, draw, name):
     pixels = keras.Input((28, 28, 1))

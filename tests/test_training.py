@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import transfer_course as tc
-from transfer_course import features
+from transfer_course import features, training
 from transfer_course.fresh import layers_of
 from transfer_course.training import predict
 
@@ -190,15 +190,34 @@ def test_branches_of_the_same_shape_are_not_exchanged(keras, tiny):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_dropout_draws_and_draws_anew(keras, tiny):
-    """With dropout the result is another one, depends on the seed, and can be had again."""
-    with_dropout = net_with(keras, keras.layers.Dropout(0.5))
-    one, again = (tc.fine_tune(with_dropout, tiny, seed=1, **FEW) for _ in range(2))
+@pytest.mark.parametrize(
+    ("algorithm", "nested"),
+    [
+        (tc.fine_tune, False),
+        (tc.fine_tune, True),
+        (tc.feature_reuse, False),
+        (tc.feature_reuse, True),
+    ],
+)
+def test_dropout_draws_and_draws_anew(keras, tiny, algorithm, nested):
+    """With dropout the result is another one, and can be had again."""
+
+    def net(rate):
+        drop = keras.layers.Dropout(rate)
+        return net_with(keras, keras.Sequential([keras.Input((6, 6, 4)), drop]) if nested else drop)
+
+    one, again = (algorithm(net(0.5), tiny, seed=1, **FEW) for _ in range(2))
     assert_same(one, again)
-    without = tc.fine_tune(net_with(keras, keras.layers.Dropout(0.0)), tiny, seed=1, **FEW)
-    assert differ(one, without)
     probabilities = one.predict(tiny.images, verbose=0)
     np.testing.assert_array_equal(probabilities, one.predict(tiny.images, verbose=0))
+    assert differ(one, algorithm(net(0.0), tiny, seed=1, **FEW))
+
+
+def test_a_layer_that_is_called_twice_is_refused(keras, tiny):
+    pixels, twice = keras.Input((8, 8, 1)), keras.layers.Dense(64, name="again")
+    net = keras.Model(pixels, twice(twice(keras.layers.Flatten()(pixels))))
+    with pytest.raises(ValueError, match="uses its layer 'again' twice"):
+        tc.feature_reuse(net, tiny, epochs=2)
 
 
 # What came before does not matter
@@ -261,7 +280,11 @@ def test_what_was_trained_before_does_not_matter(keras, backbone, draw):
         lambda: tc.feature_reuse(backbone, train, **FEW),
         lambda: tc.feature_reuse(fresh, train, **FEW),
     ]
-    forwards = [run() for run in runs]
+    forwards = []
+    for run in runs:  # as if each were the first
+        training._idle.clear()
+        features._kept.clear()
+        forwards.append(run())
     backwards = [run() for run in reversed(runs)][::-1]
     for one, two in zip(forwards, backwards, strict=True):
         assert_same(one, two)

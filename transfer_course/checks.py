@@ -7,8 +7,18 @@ from transfer_course._engine import keras
 from transfer_course.dataset import Dataset, whole_number
 
 
-def check_data(backbone, data: Dataset) -> None:
-    """Raise unless a backbone can be trained on a data set."""
+def check(backbone, data: Dataset, *, epochs, learning_rate, batch_size, seed) -> None:
+    """Raise, in a sentence, unless a backbone can be trained on a data set like this."""
+    _check_backbone_and_data(backbone, data)
+    whole_number("epochs", epochs, at_least=1)
+    whole_number("batch_size", batch_size, at_least=1)
+    whole_number("seed", seed, at_least=0)
+    check_number("learning_rate", learning_rate)
+    if learning_rate == 0:
+        raise ValueError("learning_rate=0 would learn nothing; try 0.001")
+
+
+def _check_backbone_and_data(backbone, data: Dataset) -> None:
     if not isinstance(backbone, keras.Model):
         raise TypeError(
             f"backbone must be a keras.Model, but a {type(backbone).__name__} came: "
@@ -20,21 +30,26 @@ def check_data(backbone, data: Dataset) -> None:
             f"draw some with train, test = tc.few_shot(dataset, shots)"
         )
     try:
-        pictures, expected = data.images.shape[1:], backbone.input_shape[1:]
+        expected, features = backbone.input_shape, backbone.output_shape
     except AttributeError:
         raise TypeError(
             "the backbone does not know its input yet: begin it with "
             "keras.Input((height, width, channels))"
         ) from None
-    if tuple(expected) != pictures:
+    pictures = data.images.shape
+    if not isinstance(expected, tuple) or expected[1:] != pictures[1:]:
         raise ValueError(
             f"the backbone takes pictures of {_size(expected)}, but these are {_size(pictures)}; "
             f"build a backbone of their size, or load the pictures at the backbone's"
         )
-    if len(backbone.output_shape) != 2:
+    # Keras gives the shape of a list of one tensor as that of the tensor.
+    if isinstance(getattr(backbone, "output", None), list):
+        features = [features]
+    if not isinstance(features, tuple) or len(features) != 2:
         raise ValueError(
             f"a backbone gives one feature vector per picture, but this one gives "
-            f"{_size(backbone.output_shape[1:])}; end it with GlobalAveragePooling2D"
+            f"{_size(features)}; end it with GlobalAveragePooling2D, and build it with "
+            f"keras.Model(input, output), without brackets"
         )
     if _is_classifier(backbone):
         raise ValueError(
@@ -46,16 +61,6 @@ def check_data(backbone, data: Dataset) -> None:
             f"there is one class only, {data.class_names[0]!r}, so there is nothing to tell "
             f"apart: add pictures of a second class"
         )
-
-
-def check_settings(*, epochs, learning_rate, batch_size, seed) -> None:
-    """Raise unless these can steer a training."""
-    whole_number("epochs", epochs, at_least=1)
-    whole_number("batch_size", batch_size, at_least=1)
-    whole_number("seed", seed, at_least=0)
-    check_number("learning_rate", learning_rate)
-    if learning_rate == 0:
-        raise ValueError("learning_rate=0 would learn nothing; try 0.001")
 
 
 def check_number(name: str, value) -> None:
@@ -73,5 +78,7 @@ def _is_classifier(model) -> bool:
     )
 
 
-def _size(shape) -> str:
-    return "x".join(str(side or "any") for side in shape)
+def _size(shape: tuple | list) -> str:
+    if isinstance(shape, list):
+        return f"a list of {len(shape)}"
+    return "x".join(str(side or "any") for side in shape[1:])

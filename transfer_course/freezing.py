@@ -86,12 +86,19 @@ def functional(backbone):
     in use elsewhere may belong to another call of it.
     """
     try:
-        return keras.models.clone_model(keras.Model(backbone.inputs, backbone.outputs))
+        copy = keras.models.clone_model(keras.Model(backbone.inputs, backbone.outputs))
     except (AttributeError, ValueError):
         raise TypeError(
             f"expected a backbone, a keras.Model made of layers behind a keras.Input, but got "
             f"{backbone!r}"
         ) from None
+    for layer in copy.layers:
+        if len(layer._inbound_nodes) > 1:
+            raise ValueError(
+                f"the backbone uses its layer {layer.name!r} twice, so there is no cutting it into "
+                f"a frozen part and the rest; give each use a layer of its own"
+            )
+    return copy
 
 
 def _has_kernel(operation) -> bool:

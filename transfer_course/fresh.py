@@ -14,7 +14,7 @@ def copy_of(model):
     False
     """
     copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    copy_weights(model, copy)
     for layer in layers_of(copy):
         layer.trainable = True
     return copy
@@ -42,11 +42,24 @@ def fresh_copy(model, seed: int):
         return layer.__class__.from_config(config)
 
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    for old, new in zip(layers_of(model), layers_of(copy), strict=True):
-        new.trainable = True
-        if isinstance(old, keras.layers.Normalization):
-            new.set_weights(old.get_weights())
+    for layer in layers_of(copy):
+        layer.trainable = True
+    for old, new in zip(preprocessing_of(model), preprocessing_of(copy), strict=True):
+        new.set_weights(old.get_weights())
+        new.finalize_state()
     return copy
+
+
+def copy_weights(source, target) -> None:
+    """Copy all weights of a model or layer to another of the same architecture."""
+    target.set_weights(source.get_weights())
+    for layer in preprocessing_of(target):
+        layer.finalize_state()  # it computes with constants, made from its weights
+
+
+def preprocessing_of(model) -> list:
+    """Return the layers of a model whose weights come from `adapt`, not from training."""
+    return [layer for layer in layers_of(model) if isinstance(layer, keras.layers.Normalization)]
 
 
 def layers_of(model) -> list:

@@ -17,11 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from transfer_course._engine import keras, tf
-from transfer_course.checks import check_settings
 from transfer_course.dataset import Dataset
 from transfer_course.features import BUDGET, architecture, fingerprint, frozen_features
 from transfer_course.freezing import crossing, functional
-from transfer_course.fresh import layers_of
+from transfer_course.fresh import copy_weights, layers_of, preprocessing_of
 
 _COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 
@@ -44,7 +43,6 @@ def fit(
     ``cache=False``, or where its outputs would take more than `features.BUDGET` bytes, the frozen
     part runs again on every picture in every epoch.
     """
-    check_settings(epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed)
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), **_COMPILE)
     draw = np.random.default_rng(seed)
     orders = np.stack([draw.permutation(len(data)) for _ in range(epochs)]).astype("int32")
@@ -124,6 +122,7 @@ def _shape(model) -> tuple:
     return (
         architecture(backbone),
         tuple(type(layer) for layer in layers_of(backbone)),
+        tuple(w.tobytes() for layer in preprocessing_of(backbone) for w in layer.get_weights()),
         model.get_layer("head").units,
         tuple(type(weight.regularizer) for weight in model.trainable_weights),
     )
@@ -131,6 +130,7 @@ def _shape(model) -> tuple:
 
 def _build(model) -> _Bench:
     backbone = functional(model.get_layer("backbone"))
+    copy_weights(model.get_layer("backbone"), backbone)
     head = keras.layers.Dense.from_config(model.get_layer("head").get_config())
     frozen, tail = _split(backbone, head)
     trainable = backbone.trainable_weights + head.trainable_weights
@@ -169,13 +169,18 @@ def _build(model) -> _Bench:
 def _split(backbone, head):
     """Cut a network in two at the first step that trains or draws at random."""
     steps = backbone.operations
-    live = [
-        bool(getattr(step, "trainable_weights", ())) or hasattr(step, "seed_generator")
-        for step in steps
-    ]
+    live = [_is_live(step) for step in steps]
     cut = crossing(backbone, live.index(True) if True in live else len(steps))
     frozen = keras.Model(backbone.inputs, cut, name="frozen")
     return frozen, keras.Model(cut, head(backbone.outputs[0]))
+
+
+def _is_live(step) -> bool:
+    inside = layers_of(step) if isinstance(step, keras.Model) else []
+    return any(
+        getattr(layer, "trainable_weights", ()) or hasattr(layer, "seed_generator")
+        for layer in [step, *inside]
+    )
 
 
 def _compile_epochs(tail, inputs: list, before):

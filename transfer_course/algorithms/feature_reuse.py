@@ -1,6 +1,6 @@
 """Feature reuse: leave the backbone as it is and train a new head on what it sees."""
 
-from transfer_course.checks import check_data
+from transfer_course.checks import check
 from transfer_course.classifier import classifier
 from transfer_course.dataset import Dataset
 from transfer_course.fresh import copy_of
@@ -60,16 +60,13 @@ def feature_reuse(
     >>> [weight.path for weight in model.trainable_weights]
     ['classifier/head/kernel', 'classifier/head/bias']
     """
-    check_data(backbone, train)
+    steering = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    check(backbone, train, **steering)
     model = classifier(copy_of(backbone), train, seed)
     model.get_layer("backbone").trainable = False
-    return fit(
-        model,
-        train,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        cache=cache,
-        verbose=verbose,
-    )
+    return fit(model, train, **steering, cache=cache, verbose=verbose)

@@ -1,6 +1,6 @@
 """Fine-tuning: start at the backbone's weights and train on."""
 
-from transfer_course.checks import check_data
+from transfer_course.checks import check
 from transfer_course.classifier import classifier
 from transfer_course.dataset import Dataset
 from transfer_course.freezing import freeze_up_to
@@ -65,16 +65,13 @@ def fine_tune(
     >>> [layer.name for layer in model.get_layer("backbone").layers if layer.trainable_weights]
     ['conv3', 'features']
     """
-    check_data(backbone, train)
+    steering = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    check(backbone, train, **steering)
     model = classifier(copy_of(backbone), train, seed)
     freeze_up_to(model.get_layer("backbone"), freeze)
-    return fit(
-        model,
-        train,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        cache=cache,
-        verbose=verbose,
-    )
+    return fit(model, train, **steering, cache=cache, verbose=verbose)

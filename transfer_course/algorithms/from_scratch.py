@@ -1,6 +1,6 @@
 """The baseline without transfer: the same architecture, trained on the few examples alone."""
 
-from transfer_course.checks import check_data
+from transfer_course.checks import check
 from transfer_course.classifier import classifier
 from transfer_course.dataset import Dataset
 from transfer_course.fresh import fresh_copy
@@ -53,14 +53,12 @@ def from_scratch(
     >>> accuracy > 0.6
     True
     """
-    check_data(backbone, train)
+    steering = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    check(backbone, train, **steering)
     model = classifier(fresh_copy(backbone, seed), train, seed)
-    return fit(
-        model,
-        train,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        verbose=verbose,
-    )
+    return fit(model, train, **steering, verbose=verbose)

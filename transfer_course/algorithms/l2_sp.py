@@ -1,7 +1,7 @@
 """Parameter transfer by L2-SP: fine-tuning on a leash, held to the weights it started from."""
 
 from transfer_course._engine import keras
-from transfer_course.checks import check_data, check_number
+from transfer_course.checks import check, check_number
 from transfer_course.classifier import classifier
 from transfer_course.dataset import Dataset
 from transfer_course.freezing import freeze_up_to
@@ -93,10 +93,14 @@ def l2_sp(
     >>> bool(drift(tc.l2_sp(backbone, train, alpha=1.0)) < drift(tc.fine_tune(backbone, train)))
     True
     """
-    check_data(backbone, train)
-    check_number("alpha", float(alpha))
-    check_number("beta", float(beta))
-    alpha, beta = _variable(alpha), _variable(beta)
+    steering = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    check(backbone, train, **steering)
+    alpha, beta = _variable("alpha", alpha), _variable("beta", beta)
     model = classifier(copy_of(backbone), train, seed)
     freeze_up_to(model.get_layer("backbone"), freeze)
     for weight in model.get_layer("backbone").trainable_weights:
@@ -104,19 +108,12 @@ def l2_sp(
             weight.regularizer = L2SP(alpha, start=weight)
     head = model.get_layer("head").kernel
     head.regularizer = L2SP(beta, start=keras.ops.zeros_like(head))
-    return fit(
-        model,
-        train,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        cache=cache,
-        verbose=verbose,
-    )
+    return fit(model, train, **steering, cache=cache, verbose=verbose)
 
 
-def _variable(value):
+def _variable(name: str, value) -> keras.Variable:
     if isinstance(value, keras.Variable):
+        check_number(name, float(value))
         return value
+    check_number(name, value)
     return keras.Variable(value, dtype="float32", trainable=False)

@@ -1,6 +1,6 @@
 """The source task: train a backbone where there is plenty of data, for others to start from."""
 
-from transfer_course.checks import check_data
+from transfer_course.checks import check
 from transfer_course.classifier import classifier
 from transfer_course.dataset import Dataset
 from transfer_course.fresh import copy_of
@@ -53,14 +53,12 @@ def pretrain(
     >>> [layer.name for layer in source.layers]
     ['backbone', 'head']
     """
-    check_data(backbone, source)
+    steering = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    check(backbone, source, **steering)
     model = classifier(copy_of(backbone), source, seed)
-    return fit(
-        model,
-        source,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        verbose=verbose,
-    )
+    return fit(model, source, **steering, verbose=verbose)
