@@ -122,8 +122,8 @@ def dropouts(keras):
 
 CUTS = [
     *[("small_cnn", freeze) for freeze in ("pool1", "features")],
-    *[("residual", freeze) for freeze in ("inner1", "inner2", "sum")],
-    *[("dropout", freeze) for freeze in (0, "drop1", "middle", "features")],
+    *[("residual", freeze) for freeze in ("inner1", "sum")],
+    *[("dropout", freeze) for freeze in (0, "middle", "features")],
 ]
 
 

@@ -43,7 +43,7 @@ def l2_sp(
     Adds α/2 · Σ‖w − w⁰‖² over the kernels of the backbone that train (biases and normalisation go
     free) and β/2 · ‖w‖² on the head's kernel, which has no source to stay near (Li, Grandvalet &
     Davoine 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks",
-    ICML, equation 2). The article's λ‖θ_t − θ_s‖² is α = 2λ, β = 0. With α = β = 0 this is
+    ICML). The article's λ‖θ_t − θ_s‖² is α = 2λ, β = 0. With α = β = 0 this is
     `fine_tune`.
 
     Parameters
@@ -54,7 +54,7 @@ def l2_sp(
         The examples: images uint8 (n, h, w, c), labels int (n,).
     alpha, beta
         How hard the backbone is held to its source, and the head to zero; 0 or more. The defaults
-        are of the size that the paper found good. Hand in a `keras.Variable` to move it later: what
+        pull mildly; what is best differs from task to task. Hand in a `keras.Variable` to move it later: what
         it holds counts at the next step, with nothing compiled again.
     freeze
         How many layers stay as they are, counted from the input (``backbone.layers[:freeze]``), or
