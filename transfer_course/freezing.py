@@ -1,6 +1,7 @@
 """How far to freeze a backbone: by a number of layers, or up to a layer with a name."""
 
 import difflib
+from numbers import Integral
 
 from transfer_course._engine import keras
 from transfer_course.fresh import layers_of
@@ -71,7 +72,8 @@ def _count(backbone, freeze: int | str) -> int:
                 f"did you mean {' or '.join(map(repr, near))}?"
             )
         return names.index(freeze) + 1
-    if isinstance(freeze, bool) or not isinstance(freeze, int) or not 0 <= freeze <= len(names):
+    whole = isinstance(freeze, Integral) and not isinstance(freeze, bool)
+    if not whole or not 0 <= freeze <= len(names):
         raise ValueError(
             f"freeze={freeze!r}: expected a number of layers from 0 to {len(names)} (all of this "
             f"backbone), or the name of a layer, such as {freeze_points(backbone)[0]!r}"

@@ -12,6 +12,7 @@ import copy
 import math
 from collections import OrderedDict
 from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -97,6 +98,7 @@ class _Bench(NamedTuple):
 
 # Benches that nobody is using, by the shape of the network; the shape used longest ago goes first.
 _idle: OrderedDict[tuple, list[_Bench]] = OrderedDict()
+_idle_lock = Lock()
 _MOST_SHAPES = 8
 
 
@@ -104,16 +106,18 @@ _MOST_SHAPES = 8
 def _bench_for(model):
     """Lend out a bench that holds the model's weights; one serves one thread at a time."""
     shape = _shape(model)
-    benches = _idle.get(shape)
-    bench = benches.pop() if benches else _build(model)
+    with _idle_lock:
+        bench = _idle[shape].pop() if _idle.get(shape) else None
+    bench = bench or _build(model)
     _copy(model.weights, bench.weights)
     try:
         yield bench
     finally:
-        _idle.setdefault(shape, []).append(bench)
-        _idle.move_to_end(shape)
-        while len(_idle) > _MOST_SHAPES:
-            _idle.popitem(last=False)
+        with _idle_lock:
+            _idle.setdefault(shape, []).append(bench)
+            _idle.move_to_end(shape)
+            while len(_idle) > _MOST_SHAPES:
+                _idle.popitem(last=False)
 
 
 def _shape(model) -> tuple:

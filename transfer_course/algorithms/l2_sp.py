@@ -54,8 +54,8 @@ def l2_sp(
         The examples: images uint8 (n, h, w, c), labels int (n,).
     alpha, beta
         How hard the backbone is held to its source, and the head to zero; 0 or more. The defaults
-        pull mildly; what is best differs from task to task. Hand in a `keras.Variable` to move it later: what
-        it holds counts at the next step, with nothing compiled again.
+        pull mildly; what is best differs from task to task. Hand in a `keras.Variable` to move it
+        later: what it holds counts at the next step, with nothing compiled again.
     freeze
         How many layers stay as they are, counted from the input (``backbone.layers[:freeze]``), or
         the name of the last of them: see `transfer_course.freeze_points`. 0 trains all.
