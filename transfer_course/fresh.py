@@ -51,7 +51,7 @@ def fresh_copy(model, seed: int):
 
 
 def copy_weights(source, target) -> None:
-    """Copy all weights of a model or layer to another of the same architecture."""
+    """Copy all weights of a model to another of the same architecture."""
     target.set_weights(source.get_weights())
     for layer in preprocessing_of(target):
         layer.finalize_state()  # it computes with constants, made from its weights
