@@ -10,7 +10,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test book notebooks lint lock clean
+.PHONY: help lab test book notebooks tables bench lint lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,12 @@ book: $(READY) ## build the site into book/_build/html
 
 notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py
+
+tables: $(READY) ## measure again what takes too long for a notebook: an hour or so
+	@$(RUN) book/tables.py
+
+bench: $(READY) ## measure how fast the course is: ten minutes on a machine with nothing else to do
+	@$(RUN) tests/bench.py
 
 lint: $(READY) ## check style and layout of the code
 	@$(RUN) -m ruff check .

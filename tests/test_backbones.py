@@ -128,43 +128,6 @@ def test_the_articles_fifteen_layers_of_vgg16_end_with_block4_pool():
     assert backbone.output_shape == (None, 512)
 
 
-def test_vgg16_without_a_network_says_what_works_without(keras, monkeypatch):
-    asked = []
-
-    def no_network(fname, origin, **rest):
-        asked.append(fname)
-        raise Exception(f"URL fetch failure on {origin}")
-
-    keras_get_file = keras.applications.VGG16.__globals__["file_utils"]
-    monkeypatch.setattr(keras_get_file, "get_file", no_network)
-    with pytest.raises(ConnectionError, match=r"59 MB.*efficientnet_lite0\(\) works without"):
-        tc.backbones.vgg16(image_size=32)
-    assert asked == ["vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"]
-
-
-def test_vgg16_from_a_path_where_nothing_is(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no file at that path"):
-        tc.backbones.vgg16(image_size=32, weights=tmp_path / "nothing.h5")
-    with pytest.raises(FileNotFoundError, match=r"weights='imagnet': expected 'imagenet'"):
-        tc.backbones.vgg16(image_size=32, weights="imagnet")
-
-
-@pytest.mark.parametrize("name", ["vgg.h5", "vgg.weights.h5", "vgg.keras", "vgg.txt"])
-def test_vgg16_from_a_file_that_holds_no_weights(tmp_path, name):
-    path = tmp_path / name
-    path.write_text("These are not weights.")
-    with pytest.raises(ValueError, match=f"{name} does not hold VGG16's weights"):
-        tc.backbones.vgg16(image_size=32, weights=path)
-
-
-@pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_vgg16_from_the_weights_of_another_network(backbone, tmp_path):
-    path = tmp_path / "other.weights.h5"
-    backbone.save_weights(path)
-    with pytest.raises(ValueError, match=r"other\.weights\.h5 does not hold VGG16's weights"):
-        tc.backbones.vgg16(image_size=32, weights=path)
-
-
 def test_untrained_backbones_have_always_the_same_weights(keras):
     for build in (
         tc.backbones.small_cnn,
@@ -187,24 +150,6 @@ def test_small_cnn_is_as_its_docstring_says():
     assert backbone.count_params() == 60_224
     assert backbone.output_shape == (None, 64)
     assert tc.backbones.small_cnn((8, 16, 3)).input_shape == (None, 8, 16, 3)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda b: b.small_cnn((28, 28)), ValueError, r"input_shape=\(28, 28\): expected"),
-        (lambda b: b.small_cnn((7, 28, 1)), ValueError, "8 pixels or more"),
-        (lambda b: b.small_cnn((28, 28, 0)), ValueError, r"\(height, width, channels\)"),
-        (lambda b: b.efficientnet_lite0(31), ValueError, "image_size=31 .* 32 or more"),
-        (lambda b: b.efficientnet_lite0(64.5), TypeError, r"image_size=64\.5 is not a whole"),
-        (lambda b: b.efficientnet_lite0(32, "noisy"), ValueError, 'use weights="imagenet"'),
-        (lambda b: b.vgg16(31, None), ValueError, "image_size=31 .* 32 or more"),
-        (lambda b: b.vgg16("64", None), TypeError, "image_size='64' is not a whole"),
-    ],
-)
-def test_backbones_say_what_is_wrong(call, error, message):
-    with pytest.raises(error, match=message):
-        call(tc.backbones)
 
 
 def load_and_predict(folder):

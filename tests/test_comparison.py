@@ -71,21 +71,3 @@ def test_what_every_method_is_given(backbone, few):
     assert drawn[:4] == drawn[4:]
     assert drawn[0] < drawn[2] and drawn[1] < drawn[3]
     assert drawn[0] != drawn[1]
-
-
-@pytest.mark.parametrize(
-    ("changed", "error", "message"),
-    [
-        ({"shots": [20]}, ValueError, "shots=20, but class .* use shots <= "),
-        ({"shots": [0]}, ValueError, "shots=0 is out of range"),
-        ({"episodes": 0}, ValueError, "episodes=0 is out of range"),
-        ({"episodes": 2.0}, TypeError, r"episodes=2\.0 is not a whole number"),
-        ({"seed": -1}, ValueError, "seed=-1 is out of range"),
-        ({"dataset": None}, TypeError, "must be a Dataset"),
-        ({"backbone": "vgg16"}, TypeError, "backbone must be a keras.Model"),
-    ],
-)
-def test_bad_input(backbone, few, changed, error, message):
-    arguments = {"backbone": backbone, "dataset": few, "shots": [1], "episodes": 1} | changed
-    with pytest.raises(error, match=message):
-        tc.compare([tc.feature_reuse], **arguments)

@@ -187,28 +187,3 @@ def test_nothing_is_loaded_twice():
     assert tc.datasets.digits() is tc.datasets.digits()
     assert tc.datasets.emoji("color", 32) is tc.datasets.emoji(image_size=np.int64(32))
     assert not tc.datasets.mnist().images.flags.writeable
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "sentence"),
-    [
-        (
-            {"style": "colour"},
-            ValueError,
-            'style=\'colour\' is unknown: use style="color" or style="l',
-        ),
-        ({"style": 224}, ValueError, "style=224 is unknown"),
-        (
-            {"image_size": 15},
-            ValueError,
-            "image_size=15 is out of range: use an int from 16 to 1024",
-        ),
-        ({"image_size": 2000}, ValueError, "image_size=2000 is out of range"),
-        ({"image_size": 64.0}, TypeError, "image_size=64.0 is not a whole number: use an int from"),
-        ({"image_size": True}, TypeError, "image_size=True is not a whole number"),
-        ({"image_size": (64, 64)}, TypeError, r"image_size=\(64, 64\) is not a whole number"),
-    ],
-)
-def test_what_emoji_cannot_draw_is_refused_in_one_sentence(arguments, error, sentence):
-    with pytest.raises(error, match=sentence):
-        tc.datasets.emoji(**arguments)

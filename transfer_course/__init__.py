@@ -14,7 +14,7 @@ import lazy_loader
 # No module here has the name of a function in it: importing the module would hide the function.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["algorithms", "backbones", "datasets", "plots"],
+    submodules=["algorithms", "backbones", "datasets", "linear_theory", "plots"],
     submod_attrs={
         "algorithms.feature_reuse": ["feature_reuse"],
         "algorithms.fine_tune": ["fine_tune"],
@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "algorithms.pretrain": ["pretrain"],
         "comparison": ["compare"],
         "dataset": ["Dataset", "few_shot"],
+        "drift": ["drift_by_layer"],
         "freezing": ["freeze_points"],
     },
 )

@@ -1,84 +1,158 @@
 """What the algorithms check of what they are given, before anything is trained."""
 
-from math import isfinite
+from math import inf
 from numbers import Real
 
+import numpy as np
+
 from transfer_course._engine import keras
-from transfer_course.dataset import Dataset, whole_number
+from transfer_course.dataset import Dataset, kind, shown, whole_number
+
+_INT32 = 2**31 - 1  # the largest whole number that TensorFlow takes here
+_FLOAT32 = float(np.finfo(np.float32).max)
 
 
-def check(backbone, data: Dataset, *, epochs, learning_rate, batch_size, seed) -> None:
-    """Raise, in a sentence, unless a backbone can be trained on a data set like this."""
-    _check_backbone_and_data(backbone, data)
-    whole_number("epochs", epochs, at_least=1)
-    whole_number("batch_size", batch_size, at_least=1)
-    whole_number("seed", seed, at_least=0)
-    check_number("learning_rate", learning_rate)
-    if learning_rate == 0:
-        raise ValueError("learning_rate=0 would learn nothing; try 0.001")
+def check(backbone, data: Dataset, *, epochs, learning_rate, batch_size, seed) -> dict:
+    """The settings as Python's own numbers, if a backbone can be trained with them on the data.
+
+    Raises TypeError or ValueError, in one sentence that says what to do, if it can't.
+    """
+    _check_kinds(backbone, data)
+    _check_input(backbone, data)
+    _check_features(backbone)
+    _check_classes(data)
+    return {
+        "epochs": whole_number("epochs", epochs, at_least=1),
+        "learning_rate": check_number("learning_rate", learning_rate, positive=True),
+        "batch_size": whole_number("batch_size", batch_size, at_least=1, at_most=_INT32),
+        "seed": whole_number("seed", seed, at_least=0, at_most=_INT32),
+    }
 
 
-def _check_backbone_and_data(backbone, data: Dataset) -> None:
+def check_number(name: str, value, positive: bool = False) -> float:
+    """value as a float, or the sentence that says why it can't be the argument called name."""
+    advice = "above 0, such as 0.001" if positive else "of 0 or more"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}={shown(value)} is not a number: use a finite one {advice}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if not 0 <= number <= _FLOAT32 or (positive and number == 0):
+        raise ValueError(f"{name}={shown(value)} is out of range: use a finite number {advice}")
+    return number
+
+
+def _check_kinds(backbone, data) -> None:
+    if isinstance(backbone, Dataset):
+        raise TypeError(
+            "the backbone must be a keras.Model, but a Dataset came: "
+            "write the backbone first and the examples second"
+        )
     if not isinstance(backbone, keras.Model):
         raise TypeError(
-            f"backbone must be a keras.Model, but a {type(backbone).__name__} came: "
-            f"build one with tc.backbones, or take model.get_layer('backbone') of a trained model"
+            f"the backbone must be a keras.Model, but {kind(backbone)} came: "
+            f"build one, as in tc.backbones.small_cnn()"
         )
     if not isinstance(data, Dataset):
         raise TypeError(
-            f"the examples must be a Dataset, but a {type(data).__name__} came: "
-            f"draw some with train, test = tc.few_shot(dataset, shots)"
+            f"the examples must be a Dataset, but {kind(data)} came: "
+            f"draw some with train, test = tc.few_shot(dataset, shots), and hand in train"
         )
+
+
+def _check_input(backbone, data: Dataset) -> None:
+    size = data.images.shape[1:]
     try:
-        expected, features = backbone.input_shape, backbone.output_shape
+        expected = backbone.input_shape
     except AttributeError:
         raise TypeError(
-            "the backbone does not know its input yet: begin it with "
-            "keras.Input((height, width, channels))"
+            "the backbone does not know its input yet: "
+            f"make it a keras.Sequential that begins with keras.Input({size})"
         ) from None
-    pictures = data.images.shape
-    if not isinstance(expected, tuple) or expected[1:] != pictures[1:]:
+    if not isinstance(expected, tuple):
         raise ValueError(
-            f"the backbone takes pictures of {_size(expected)}, but these are {_size(pictures)}; "
-            f"build a backbone of their size, or load the pictures at the backbone's"
+            f"a backbone has one input, the pictures, but this model has {len(expected)}: "
+            "build it with keras.Model(pictures, features)"
         )
-    # Keras gives the shape of a list of one tensor as that of the tensor.
-    if isinstance(getattr(backbone, "output", None), list):
-        features = [features]
-    if not isinstance(features, tuple) or len(features) != 2:
+    expected = expected[1:]
+    if None in expected:
         raise ValueError(
-            f"a backbone gives one feature vector per picture, but this one gives "
-            f"{_size(features)}; end it with GlobalAveragePooling2D, and build it with "
-            f"keras.Model(input, output), without brackets"
+            f"the backbone leaves the size of its pictures open: build it with keras.Input({size})"
         )
-    if _is_classifier(backbone):
+    if expected != size:
+        advice = []
+        if expected[:2] != size[:2]:
+            advice.append("load the pictures at the backbone's size or build a backbone of theirs")
+        if (size[2], expected[-1]) == (1, 3):
+            advice.append("repeat the grey channel with np.repeat(images, 3, axis=-1)")
+        elif (size[2], expected[-1]) == (3, 1):
+            advice.append("make grey ones with images.mean(axis=-1, keepdims=True).astype('uint8')")
         raise ValueError(
-            "this model ends in a softmax: it is a classifier, not a backbone; take the backbone "
-            "out of it, with model.get_layer('backbone') if this package trained it"
-        )
-    if len(data.class_names) < 2:
-        raise ValueError(
-            f"there is one class only, {data.class_names[0]!r}, so there is nothing to tell "
-            f"apart: add pictures of a second class"
+            f"the backbone takes pictures of {_size(expected)}, but these are {_size(size)}: "
+            + ", and ".join(advice or [f"build a backbone for {_size(size)}"])
         )
 
 
-def check_number(name: str, value) -> None:
-    """Raise unless the value is a finite number, zero or more."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, but a {type(value).__name__} came: {value!r}")
-    if not isfinite(value) or value < 0:
-        raise ValueError(f"{name}={value!r}: expected a finite number, 0 or more")
+def _check_features(backbone) -> None:
+    # Not output_shape, which for a list of one tensor is that of the tensor. A Sequential, which
+    # has one output, has no attribute of this name.
+    output = getattr(backbone, "output", backbone.outputs[0])
+    one_vector = "a backbone gives one feature vector per picture, but this model gives"
+    if isinstance(output, list | tuple | dict):
+        raise ValueError(
+            f"{one_vector} a {type(output).__name__} of {len(output)}: "
+            "build it with keras.Model(pictures, features), without brackets"
+        )
+    if len(output.shape) != 2:
+        raise ValueError(
+            f"{one_vector} {_size(output.shape[1:]) or 'a single number'}: "
+            "end it with GlobalAveragePooling2D or Flatten"
+        )
+    if _ends_in_softmax(backbone):
+        sign = "ends in a softmax"
+    elif _minimised_cross_entropy(backbone):
+        sign = "was compiled with a cross-entropy"
+    else:
+        return
+    if any(layer.name == "backbone" for layer in backbone.layers):
+        advice = "take its backbone, model.get_layer('backbone')"
+    else:
+        advice = (
+            "cut it before its last Dense layer, as in "
+            "keras.Model(model.input, model.layers[-2].output)"
+        )
+    raise ValueError(f"this model {sign}, so it is a classifier, not a backbone: {advice}")
 
 
-def _is_classifier(model) -> bool:
-    last = model.layers[-1]
-    return getattr(last, "activation", None) is keras.activations.softmax or isinstance(
-        last, keras.layers.Softmax
-    )
+def _check_classes(data: Dataset) -> None:
+    names = data.class_names
+    if len(names) < 2:
+        raise ValueError(
+            f"there is one class only, {names[0]!r}, so there is nothing to tell apart: "
+            "add pictures of a second class"
+        )
+    counts = np.bincount(data.labels, minlength=len(names))
+    if not counts.all():
+        raise ValueError(
+            f"class {names[counts.argmin()]!r} has no images, so nothing can be learned about it: "
+            "add some, or leave it out of class_names and number the labels anew"
+        )
 
 
-def _size(shape: tuple | list) -> str:
-    if isinstance(shape, list):
-        return f"a list of {len(shape)}"
-    return "x".join(str(side or "any") for side in shape[1:])
+def _ends_in_softmax(model) -> bool:
+    last = model
+    while getattr(last, "outputs", None):  # a model, maybe inside a model
+        last = last.outputs[0]._keras_history.operation
+    activation = getattr(last, "activation", None)
+    return "softmax" in getattr(activation, "__name__", type(last).__name__).lower()
+
+
+def _minimised_cross_entropy(model) -> bool:
+    loss = keras.losses.get(getattr(model, "loss", None))
+    name = getattr(loss, "name", getattr(loss, "__name__", ""))
+    return "crossentropy" in name.replace("_", "").lower()
+
+
+def _size(shape: tuple) -> str:
+    return "x".join(map(str, shape))

@@ -6,7 +6,8 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from transfer_course.dataset import Dataset, few_shot, whole_number
+from transfer_course.dataset import Dataset, few_shot, kind, shown, whole_number
+from transfer_course.patience import progress, report_stop, stop_button
 from transfer_course.training import predict
 
 
@@ -54,6 +55,8 @@ def compare(
 
     Notes
     -----
+    Stop (Control-C) ends it early; what is done by then is returned.
+
     Runs through joblib: under ``with joblib.parallel_config(backend="loky", n_jobs=2):``, or a
     backend of dask or ray, the episodes are spread over processes with the same results. Each has
     to load TensorFlow, which pays for long runs only; the default is this process.
@@ -67,21 +70,72 @@ def compare(
     >>> table.groupby("shots").accuracy.mean().is_monotonic_increasing
     True
     """
-    if not isinstance(methods, dict):
-        methods = {method.__name__: method for method in methods}
+    methods = _with_names(methods)
+    shots = _checked_shots(shots)
     whole_number("episodes", episodes, at_least=1)
-    draws = [(count, episode) for count in shots for episode in range(episodes)]
-    rows = joblib.Parallel()(
+    for count in shots:
+        few_shot(dataset, count, seed)  # a number that cannot be drawn is to stop nothing half-way
+    runs = [
         joblib.delayed(_episode)(name, method, backbone, dataset, count, episode, seed + episode)
         for name, method in methods.items()
-        for count, episode in draws
-    )
-    return pd.DataFrame(rows)
+        for count in shots
+        for episode in range(episodes)
+    ]
+    rows = []
+    with stop_button() as stopped, progress(len(runs), "training") as show:
+        for row in joblib.Parallel(return_as="generator")(runs):
+            if stopped():  # so this row is of a training that was cut short
+                break
+            rows.append(row)
+            show(len(rows))
+    if len(rows) < len(runs):
+        report_stop(f"Stopped; the table has the {len(rows)} of {len(runs)} rows done by then.")
+    return pd.DataFrame(rows, columns=["method", "shots", "episode", "accuracy", "train_accuracy"])
+
+
+def _with_names(methods) -> dict:
+    like = "write it like [tc.feature_reuse, tc.fine_tune]"
+    named = 'write it like {"to pool2": functools.partial(tc.fine_tune, freeze="pool2")}'
+    if not isinstance(methods, dict | list | tuple):
+        raise TypeError(
+            "methods must be a list of algorithms, or a dictionary with their names, but "
+            f"{kind(methods)} came: {like}"
+        )
+    if not methods:
+        raise ValueError(f"methods is empty: {like}")
+    is_dict = isinstance(methods, dict)
+    for method in methods.values() if is_dict else methods:
+        if not callable(method):
+            raise TypeError(f"methods holds {shown(method)}, which cannot be called: {like}")
+        if not is_dict and not hasattr(method, "__name__"):
+            raise ValueError(f"methods holds {shown(method)}, which has no name: {named}")
+    if is_dict:
+        return methods
+    names = [method.__name__ for method in methods]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"methods has the name {twice[0]!r} twice: {named}")
+    return dict(zip(names, methods, strict=True))
+
+
+def _checked_shots(shots) -> list[int]:
+    if not isinstance(shots, Sequence | np.ndarray) or isinstance(shots, str):
+        raise TypeError(
+            f"shots={shown(shots)} is not a list of whole numbers: write it like shots=[1, 5]"
+        )
+    if len(shots) == 0:
+        raise ValueError("shots is empty: write it like shots=[1, 5]")
+    return [whole_number("shots", count, at_least=1) for count in shots]
 
 
 def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict:
     train, test = few_shot(dataset, shots, seed)
     model = method(backbone, train, seed=seed)
+    if not {"backbone", "head"} <= {layer.name for layer in getattr(model, "layers", ())}:
+        raise TypeError(
+            f"method {name!r} returned {shown(model)}, but a model with the layers 'backbone' and "
+            "'head' is expected: end it like return tc.fine_tune(backbone, train, seed=seed)"
+        )
     guesses = predict(model, np.concatenate([train.images, test.images])).argmax(axis=1)
     return {
         "method": name,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import isroutine
 from numbers import Integral
 
 import numpy as np
@@ -85,8 +86,9 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(
-            f"dataset must be a Dataset, but a {type(dataset).__name__} came: "
-            "build one with tc.Dataset(images, labels, class_names)"
+            f"dataset must be a Dataset, but {kind(dataset)} came: "
+            "build one with tc.Dataset(images, labels, class_names), or take one such as "
+            "tc.datasets.digits()"
         )
     shots = whole_number("shots", shots, at_least=1)
     seed = whole_number("seed", seed, at_least=0)
@@ -124,7 +126,7 @@ def whole_number(name: str, value: int, at_least: int, at_most: float = np.inf) 
     """
     span = f"from {at_least} to {at_most}" if at_most < np.inf else f"of {at_least} or more"
     if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{name}={value!r} is not a whole number: use an int {span}")
+        raise TypeError(f"{name}={shown(value)} is not a whole number: use an int {span}")
     if not at_least <= value <= at_most:
         raise ValueError(f"{name}={value} is out of range: use an int {span}")
     return int(value)
@@ -136,23 +138,49 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> str:
     >>> one_of("fit", "pad", ("crop", "pad"))
     'pad'
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         quoted = " or ".join(f'{name}="{choice}"' for choice in choices)
-        raise ValueError(f"{name}={value!r} is unknown: use {quoted}")
+        raise ValueError(f"{name}={shown(value)} is unknown: use {quoted}")
     return value
+
+
+def shown(value) -> str:
+    """value as it was typed, if that is short and means something to a reader, else its type.
+
+    >>> shown(np.float32(2.5)), shown("2.5"), shown(len), shown(np.arange(500))
+    ('2.5', "'2.5'", '<builtin_function_or_method>', '<ndarray>')
+    """
+    text = str(value) if isinstance(value, np.number) else repr(value)
+    short = len(text) <= 60 and "\n" not in text and not text.startswith("<")
+    return text if short else f"<{type(value).__name__}>"
+
+
+def kind(value) -> str:
+    """What value is, for "but … came".
+
+    >>> kind(None), kind(5), kind("five"), kind(len)
+    ('None', 'an int', 'a str', 'a function')
+    """
+    if value is None:
+        return "None"
+    if isroutine(value) or hasattr(value, "__wrapped__"):  # of a function whose results are kept
+        return "a function"
+    name = type(value).__name__.removeprefix("nd")  # ndarray
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _checked_names(class_names) -> tuple[str, ...]:
     if isinstance(class_names, str) or not isinstance(class_names, Sequence | np.ndarray):
         raise TypeError(
-            f"class_names={class_names!r} must be a tuple of names, one per class: "
+            f"class_names={shown(class_names)} must be a tuple of names, one per class: "
             'write it like class_names=("cat", "dog")'
         )
     names = tuple(class_names)
     for name in names:
         if not isinstance(name, str):
             raise TypeError(
-                f"class_names holds {name!r}, which is not text: write tuple(map(str, class_names))"
+                f"class_names holds {shown(name)}, which is not text: "
+                "write tuple(map(str, class_names))"
             )
     if not names:
         raise ValueError("class_names is empty: give one name per class")
@@ -163,7 +191,12 @@ def _checked_names(class_names) -> tuple[str, ...]:
 
 
 def _checked_images(images) -> np.ndarray:
-    images = _as_array("images", images)
+    images = _as_array("images", images, "stack the pictures with np.stack(pictures)")
+    if images.dtype.kind in "US":
+        raise TypeError(
+            "images holds text, but pixels are expected: "
+            "read picture files with tc.datasets.image_folder(path)"
+        )
     shape = images.shape
     if images.ndim == 3:
         one = "images[None] if this is one picture, or " if shape[-1] in (1, 3) else ""
@@ -180,9 +213,9 @@ def _checked_images(images) -> np.ndarray:
         raise ValueError(f"images has shape {shape}, so it holds no picture: give at least one")
     if shape[3] not in (1, 3):
         if shape[1] in (1, 3):
-            advice = "channels come first here: write np.moveaxis(images, 1, -1)"
+            advice = "write np.moveaxis(images, 1, -1), since the channels come first here"
         elif shape[3] == 4:
-            advice = "drop the transparency: write images[..., :3]"
+            advice = "drop the transparency with images[..., :3]"
         else:
             advice = "convert the pictures to grey or to RGB"
         raise ValueError(
@@ -190,16 +223,25 @@ def _checked_images(images) -> np.ndarray:
             f"{advice}"
         )
     if images.dtype != np.uint8:
-        _refuse_nan("images", images)
+        _refuse_nan("images", images, "scale to 0-255 and write images.astype('uint8')")
         raise TypeError(
             f"images is {images.dtype}{_span(images)}, but uint8 from 0 to 255 is expected: "
-            "scale to 0-255 and .astype('uint8')"
+            f"{_to_uint8(images)}"
         )
     return images
 
 
+def _to_uint8(images: np.ndarray) -> str:
+    """What to write to make pixels of these values."""
+    if images.dtype.kind == "O" or images.min() < 0 or images.max() > 255:
+        return "scale them to 0-255, then write images.astype('uint8')"
+    if images.max() <= 1:
+        return "write (255 * images).astype('uint8'), if 1 is white"
+    return "write images.astype('uint8')"
+
+
 def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
-    labels = _as_array("labels", labels)
+    labels = _as_array("labels", labels, "give one whole number per image, as in [0, 1, 1]")
     if labels.ndim != 1:
         if labels.ndim == 2 and labels.shape[1] == len(names):
             advice = "if it is one-hot, write labels.argmax(axis=1)"
@@ -215,14 +257,15 @@ def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
             "give each image one label"
         )
     if not np.issubdtype(labels.dtype, np.integer):
-        _refuse_nan("labels", labels)
+        _refuse_nan("labels", labels, "write labels.astype(int)")
         if labels.dtype.kind in "USTO":
-            advice = "number them with np.unique(labels, return_inverse=True)"
+            found = "holds text"
+            advice = "write class_names, labels = np.unique(labels, return_inverse=True)"
         else:
+            found = f"is {labels.dtype}{_span(labels)}"
             advice = "write labels.astype(int), if each is whole"
         raise TypeError(
-            f"labels is {labels.dtype}{_span(labels)}, but whole numbers from 0 to "
-            f"{len(names) - 1} are expected: {advice}"
+            f"labels {found}, but whole numbers from 0 to {len(names) - 1} are expected: {advice}"
         )
     if not 0 <= labels.min() <= labels.max() < len(names):
         if labels.min() == 1 and labels.max() == len(names):
@@ -244,22 +287,24 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _as_array(name: str, value) -> np.ndarray:
+def _as_array(name: str, value, advice: str) -> np.ndarray:
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError:  # NumPy's word for lists of unequal length is "inhomogeneous"
         raise ValueError(
             f"{name} cannot be one array, since its entries differ in shape: make them alike first"
         ) from None
+    if array.ndim == 0:
+        raise TypeError(f"{name} must be an array, but {kind(value)} came: {advice}")
+    return array
 
 
-def _refuse_nan(name: str, array: np.ndarray):
+def _refuse_nan(name: str, array: np.ndarray, advice: str):
     if np.issubdtype(array.dtype, np.inexact) and np.isnan(array).any():
         entries = np.isnan(array).reshape(len(array), -1).any(axis=1).sum()
         raise ValueError(
             f"{name} is {array.dtype} and has NaN in {entries} of its {len(array)} entries: "
-            f"mend these or leave them out, then convert to "
-            + ("0-255 and .astype('uint8')" if name == "images" else "int")
+            f"mend these or leave them out, then {advice}"
         )
 
 

@@ -4,6 +4,7 @@ import difflib
 from numbers import Integral
 
 from transfer_course._engine import keras
+from transfer_course.dataset import kind, shown
 from transfer_course.fresh import layers_of
 
 
@@ -75,8 +76,8 @@ def _count(backbone, freeze: int | str) -> int:
     whole = isinstance(freeze, Integral) and not isinstance(freeze, bool)
     if not whole or not 0 <= freeze <= len(names):
         raise ValueError(
-            f"freeze={freeze!r}: expected a number of layers from 0 to {len(names)} (all of this "
-            f"backbone), or the name of a layer, such as {freeze_points(backbone)[0]!r}"
+            f"freeze={shown(freeze)} is no place in this backbone: use a number of layers from 0 "
+            f"to {len(names)}, or the name of a layer, such as {freeze_points(backbone)[0]!r}"
         )
     return freeze
 
@@ -91,8 +92,8 @@ def functional(backbone):
         copy = keras.models.clone_model(keras.Model(backbone.inputs, backbone.outputs))
     except (AttributeError, ValueError):
         raise TypeError(
-            f"expected a backbone, a keras.Model made of layers behind a keras.Input, but got "
-            f"{backbone!r}"
+            f"a backbone must be a keras.Model of layers behind a keras.Input, but "
+            f"{kind(backbone)} came: build one, as in tc.backbones.small_cnn()"
         ) from None
     for layer in copy.layers:
         if len(layer._inbound_nodes) > 1:

@@ -132,20 +132,65 @@ def accuracy_by_shots(table: pd.DataFrame, names: dict[str, str] | None = None):
     >>> accuracy_by_shots(pd.DataFrame(rows | {"accuracy": [0.1, 0.2, 0.1, 0.2]}))
     <Figure size ...>
     """
+    return accuracy_by(table, "shots", label="labelled pictures per class", names=names, log=True)
+
+
+def accuracy_by(
+    table: pd.DataFrame,
+    x: str,
+    *,
+    label: str,
+    names: dict[str, str] | None = None,
+    log: bool = False,
+):
+    """Show mean accuracy by a setting, with its spread; one line per method.
+
+    The line is the mean over the episodes, the band one standard deviation to each side.
+
+    Parameters
+    ----------
+    table
+        The columns method, accuracy and ``x``; a row per episode.
+    x
+        The column to go along the axis. Numbers stand where they belong; an ordered categorical, in
+        its order, and text, in order of appearance, stand at equal distances.
+    label
+        What the axis says, with the unit if there is one.
+    names
+        Other names for methods, for the legend.
+    log
+        Whether the axis is logarithmic. Then all numbers must be above 0.
+
+    Example
+    -------
+    >>> rows = {"method": "luck", "freeze": ["all", "all", "none", "none"]}
+    >>> table = pd.DataFrame(rows | {"accuracy": [0.1, 0.2, 0.1, 0.2]})
+    >>> accuracy_by(table, "freeze", label="frozen")
+    <Figure size ...>
+    """
+    if pd.api.types.is_numeric_dtype(table[x]):
+        ticks = sorted(table[x].unique())
+        places = dict(zip(ticks, ticks, strict=True))
+        texts = [f"{tick:g}" for tick in ticks]
+    else:
+        column = table[x]
+        texts = list(column.cat.categories if column.dtype == "category" else column.unique())
+        places = {text: place for place, text in enumerate(texts)}
     figure, axis = plt.subplots(figsize=(6, 3.8))
     for method, (color, marker, dash) in zip(table.method.unique(), cycle(_STYLES), strict=False):
-        rows = table[table.method == method].groupby("shots").accuracy
+        rows = table[table.method == method]
+        rows = rows.accuracy.groupby(rows[x].map(places).astype(float))
         mean, spread = rows.mean(), rows.std()
-        label = (names or {}).get(method, method)
-        axis.plot(mean.index, mean, color=color, marker=marker, ls=dash, label=label)
+        name = (names or {}).get(method, method)
+        axis.plot(mean.index, mean, color=color, marker=marker, ls=dash, label=name)
         axis.fill_between(mean.index, mean - spread, mean + spread, color=color, alpha=0.15, lw=0)
-    ticks = sorted(table.shots.unique())
-    axis.set_xscale("log")
-    axis.set_xticks(ticks, map(str, ticks))
+    if log:
+        axis.set_xscale("log")
+    axis.set_xticks(list(places.values()), texts)
     axis.minorticks_off()
-    axis.set(xlabel="labelled pictures per class", ylabel="accuracy on the test set", ylim=(0, 1))
+    axis.set(xlabel=label, ylabel="accuracy on the test set", ylim=(0, 1))
     axis.grid(alpha=0.3)
-    axis.legend(loc="lower right")
+    axis.legend()
     return _finished(figure)
 
 

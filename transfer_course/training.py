@@ -1,11 +1,13 @@
 """The training loop that all algorithms share.
 
-It is Keras's own training step, with three things arranged around it:
+It is Keras's own training step, with these things arranged around it:
 
 - the frozen part of the network runs once per picture, and what leaves it is kept;
 - many epochs run in one call of a compiled function, since with a small network the way from Python
   into TensorFlow and back costs more than the step itself;
-- what was compiled is used again for the next network of the same shape.
+- what was compiled is used again for the next network of the same shape;
+- the epochs run in short chunks. Between two of them the progress bar moves, Stop is heard and a
+  loss that is no number any more is noticed.
 """
 
 import copy
@@ -13,6 +15,7 @@ import math
 from collections import OrderedDict
 from contextlib import contextmanager
 from threading import Lock
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +25,7 @@ from transfer_course.dataset import Dataset
 from transfer_course.features import BUDGET, architecture, fingerprint, frozen_features
 from transfer_course.freezing import crossing, functional
 from transfer_course.fresh import copy_weights, layers_of, preprocessing_of
+from transfer_course.patience import progress, report_stop, stop_button
 
 _COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 
@@ -35,7 +39,7 @@ def fit(
     batch_size: int,
     seed: int,
     cache: bool = True,
-    verbose: int = 0,
+    verbose: int | str = "auto",
 ):
     """Train what is trainable of ``Sequential([backbone, head])``, in place, and return it.
 
@@ -43,6 +47,9 @@ def fit(
     has the loss and the accuracy of each epoch, as `keras.Model.fit` leaves it. With
     ``cache=False``, or where its outputs would take more than `features.BUDGET` bytes, the frozen
     part runs again on every picture in every epoch.
+
+    Stop (Control-C) ends it early, with the weights of the last finished chunk. Raises
+    `FloatingPointError` if the loss or a weight is no finite number any more.
     """
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), **_COMPILE)
     draw = np.random.default_rng(seed)
@@ -50,22 +57,34 @@ def fit(
     history = keras.callbacks.History()
     history.set_model(model)
     history.on_train_begin()
-    bar = keras.utils.Progbar(epochs, verbose=verbose, unit_name="epoch")
-    with _bench_for(model) as bench:
+    with _bench_for(model) as bench, stop_button() as stopped:
         _reset(bench, learning_rate, seed)
-        cache = cache and _size_of_features(bench, len(data)) <= BUDGET
+        cache = cache and _fits_budget(bench, len(data))
         inputs = (
-            _features(bench, _digest(bench), data.images) if cache else [tf.constant(data.images)]
+            _features(bench, _digest(bench), data.images, verbose)
+            if cache
+            else [tf.constant(data.images)]
         )
         labels = tf.constant(data.labels)
-        for chunk in np.array_split(orders, min(epochs, 10)):
-            _copy_penalties(model.trainable_weights, bench.trainable)
-            logs = bench.run_epochs[cache](inputs, labels, chunk, tf.constant(batch_size))
-            for loss, accuracy in zip(*(logs[name].numpy().tolist() for name in logs), strict=True):
-                logs_of_epoch = {"loss": loss, "accuracy": accuracy}
-                history.on_epoch_end(len(history.epoch), logs_of_epoch)
-            bar.update(len(history.epoch), list(logs_of_epoch.items()))
+        with progress(epochs, "epoch", verbose) as show:
+            for chunk in _in_chunks(orders):
+                if stopped():
+                    break
+                _copy_penalties(model.trainable_weights, bench.trainable)
+                logs = bench.run_epochs[cache](inputs, labels, chunk, tf.constant(batch_size))
+                for loss, accuracy in zip(*(logs[k].numpy().tolist() for k in logs), strict=True):
+                    logs_of_epoch = {"loss": loss, "accuracy": accuracy}
+                    history.on_epoch_end(len(history.epoch), logs_of_epoch)
+                show(len(history.epoch), **{k: f"{v:.3f}" for k, v in logs_of_epoch.items()})
+                if not math.isfinite(loss):
+                    break
+        _check_finite(model, bench, history, learning_rate)
         _copy(bench.weights, model.weights)
+    if len(history.epoch) < epochs:
+        report_stop(
+            f"Stopped after {len(history.epoch)} of {epochs} epochs; the model keeps what it has "
+            f"learned in them."
+        )
     return model
 
 
@@ -75,12 +94,14 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     What ``model.predict(images)`` gives, to float rounding; but pictures that the frozen part has
     seen before pass it at no cost.
     """
-    with _bench_for(model) as bench:
+    with _bench_for(model) as bench, progress(len(images), "picture") as show:
         digest = _digest(bench)
-        batches = np.array_split(images, -(-len(images) // 64))
-        return np.concatenate(
-            [bench.run_tail(_features(bench, digest, batch)) for batch in batches]
-        )
+        found = []
+        for start in range(0, len(images), 60):
+            batch = images[start : start + 60]
+            found.append(bench.run_tail(_features(bench, digest, batch)))
+            show(start + len(batch))
+        return np.concatenate(found)
 
 
 class _Bench(NamedTuple):
@@ -215,13 +236,55 @@ def _digest(bench: _Bench) -> bytes:
     return fingerprint(bench.frozen_architecture, bench.frozen.weights)
 
 
-def _features(bench: _Bench, digest: bytes, images: np.ndarray) -> list:
-    return [tf.constant(rows) for rows in frozen_features(bench.run_frozen, digest, images)]
+def _features(bench: _Bench, digest: bytes, images: np.ndarray, verbose="auto") -> list:
+    kept = frozen_features(bench.run_frozen, digest, images, verbose)
+    return [tf.constant(rows) for rows in kept]
 
 
-def _size_of_features(bench: _Bench, pictures: int) -> int:
-    """How many bytes leave the frozen part for that many pictures, in float32."""
-    return 4 * pictures * sum(math.prod(tensor.shape[1:]) for tensor in bench.frozen.outputs)
+def _fits_budget(bench: _Bench, pictures: int) -> bool:
+    numbers = sum(math.prod(tensor.shape[1:]) for tensor in bench.frozen.outputs)
+    size = 4 * pictures * numbers  # bytes, in float32
+    if size > BUDGET:
+        print(
+            f"The outputs of the frozen layers would take {size / 2**20:.0f} MB for these "
+            f"{pictures} pictures, more than the {BUDGET / 2**20:.0f} MB that are kept: they are "
+            f"computed again in every epoch. The model comes out the same, only later."
+        )
+    return size <= BUDGET
+
+
+def _in_chunks(orders: np.ndarray):
+    """Cut a run into chunks of half a second, but of no more than a tenth of the run."""
+    most = math.ceil(len(orders) / 10)
+    done, size = 0, 1  # one epoch, until the pace is known
+    while done < len(orders):
+        start = perf_counter()
+        yield orders[done : done + size]
+        pace = (perf_counter() - start) / size
+        done += size
+        size = max(1, min(most, int(0.5 / pace)))
+
+
+def _check_finite(model, bench: _Bench, history, learning_rate: float) -> None:
+    """Raise if training has diverged; the model still has the weights that it started with."""
+    losses = np.array(history.history.get("loss", []))
+    if np.isfinite(losses).all() and _are_finite(bench.trainable):
+        return
+    if not _are_finite(model.weights):
+        raise FloatingPointError(
+            "the backbone has weights that are no finite numbers (NaN or infinite), so nothing can "
+            "be learned from it: load it again, or train it anew"
+        )
+    smaller = ", or a smaller alpha" if any(w.regularizer for w in bench.trainable) else ""
+    raise FloatingPointError(
+        f"training has diverged: by epoch {len(losses)} the loss is {losses[-1]} or weights are no "
+        f"finite numbers, with learning_rate={learning_rate:g}; try "
+        f"learning_rate={min(learning_rate / 10, 1e-3):g}{smaller}"
+    )
+
+
+def _are_finite(weights: list) -> bool:
+    return all(np.isfinite(np.asarray(weight)).all() for weight in weights)
 
 
 def _reset(bench: _Bench, learning_rate: float, seed: int) -> None:

@@ -16,7 +16,7 @@ def feature_reuse(
     batch_size: int = 32,
     seed: int = 0,
     cache: bool = True,
-    verbose: int = 0,
+    verbose: int | str = "auto",
 ):
     """Freeze the whole backbone and train a new head on its features.
 
@@ -38,7 +38,8 @@ def feature_reuse(
         Run the backbone once per picture and keep the features. False runs it again in every epoch,
         as plain Keras does: the same model, to float rounding, many times slower.
     verbose
-        1 shows a progress bar.
+        1 shows a progress bar, 0 none. "auto" shows it where somebody watches and it takes over
+        two seconds.
 
     Returns
     -------
@@ -50,6 +51,8 @@ def feature_reuse(
     ------
     TypeError, ValueError
         The examples do not fit the backbone, or a setting makes no sense.
+    FloatingPointError
+        Training has diverged: the loss or a weight is no finite number any more.
 
     Example
     -------
@@ -60,13 +63,14 @@ def feature_reuse(
     >>> [weight.path for weight in model.trainable_weights]
     ['classifier/head/kernel', 'classifier/head/bias']
     """
-    steering = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    check(backbone, train, **steering)
-    model = classifier(copy_of(backbone), train, seed)
+    steering = check(
+        backbone,
+        train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    model = classifier(copy_of(backbone), train, steering["seed"])
     model.get_layer("backbone").trainable = False
     return fit(model, train, **steering, cache=cache, verbose=verbose)

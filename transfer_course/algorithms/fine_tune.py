@@ -18,7 +18,7 @@ def fine_tune(
     batch_size: int = 32,
     seed: int = 0,
     cache: bool = True,
-    verbose: int = 0,
+    verbose: int | str = "auto",
 ):
     """Train a new head and the layers behind the frozen ones, from the backbone's weights on.
 
@@ -44,7 +44,8 @@ def fine_tune(
         Run the frozen layers once per picture and keep what leaves them. False runs them again in
         every epoch, as plain Keras does: the same model, to float rounding, but slower.
     verbose
-        1 shows a progress bar.
+        1 shows a progress bar, 0 none. "auto" shows it where somebody watches and it takes over
+        two seconds.
 
     Returns
     -------
@@ -56,6 +57,8 @@ def fine_tune(
     ------
     TypeError, ValueError
         The examples do not fit the backbone, there is no such layer, or a setting makes no sense.
+    FloatingPointError
+        Training has diverged: the loss or a weight is no finite number any more.
 
     Example
     -------
@@ -65,13 +68,14 @@ def fine_tune(
     >>> [layer.name for layer in model.get_layer("backbone").layers if layer.trainable_weights]
     ['conv3', 'features']
     """
-    steering = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    check(backbone, train, **steering)
-    model = classifier(copy_of(backbone), train, seed)
+    steering = check(
+        backbone,
+        train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    model = classifier(copy_of(backbone), train, steering["seed"])
     freeze_up_to(model.get_layer("backbone"), freeze)
     return fit(model, train, **steering, cache=cache, verbose=verbose)

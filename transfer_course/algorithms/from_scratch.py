@@ -15,7 +15,7 @@ def from_scratch(
     learning_rate: float = 1e-3,
     batch_size: int = 32,
     seed: int = 0,
-    verbose: int = 0,
+    verbose: int | str = "auto",
 ):
     """Train the backbone's architecture from fresh weights: what transfer has to beat.
 
@@ -31,7 +31,8 @@ def from_scratch(
     seed
         Draws the weights and the order of the examples. Same seed, same weights, on one machine.
     verbose
-        1 shows a progress bar.
+        1 shows a progress bar, 0 none. "auto" shows it where somebody watches and it takes over
+        two seconds.
 
     Returns
     -------
@@ -43,6 +44,8 @@ def from_scratch(
     ------
     TypeError, ValueError
         The examples do not fit the backbone, or a setting makes no sense.
+    FloatingPointError
+        Training has diverged: the loss or a weight is no finite number any more.
 
     Example
     -------
@@ -53,12 +56,13 @@ def from_scratch(
     >>> accuracy > 0.6
     True
     """
-    steering = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    check(backbone, train, **steering)
-    model = classifier(fresh_copy(backbone, seed), train, seed)
+    steering = check(
+        backbone,
+        train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    model = classifier(fresh_copy(backbone, seed), train, steering["seed"])
     return fit(model, train, **steering, verbose=verbose)

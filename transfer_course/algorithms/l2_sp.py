@@ -36,7 +36,7 @@ def l2_sp(
     batch_size: int = 32,
     seed: int = 0,
     cache: bool = True,
-    verbose: int = 0,
+    verbose: int | str = "auto",
 ):
     """Fine-tune with a penalty on the distance from the source's weights.
 
@@ -67,7 +67,8 @@ def l2_sp(
         Run the frozen layers once per picture and keep what leaves them. False runs them again in
         every epoch, as plain Keras does: the same model, to float rounding, but slower.
     verbose
-        1 shows a progress bar.
+        1 shows a progress bar, 0 none. "auto" shows it where somebody watches and it takes over
+        two seconds.
 
     Returns
     -------
@@ -80,6 +81,8 @@ def l2_sp(
     TypeError, ValueError
         The examples do not fit the backbone, there is no such layer, a negative α or β, or another
         setting that makes no sense.
+    FloatingPointError
+        Training has diverged: the loss or a weight is no finite number any more.
 
     Example
     -------
@@ -93,15 +96,16 @@ def l2_sp(
     >>> bool(drift(tc.l2_sp(backbone, train, alpha=1.0)) < drift(tc.fine_tune(backbone, train)))
     True
     """
-    steering = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    check(backbone, train, **steering)
+    steering = check(
+        backbone,
+        train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+    )
     alpha, beta = _variable("alpha", alpha), _variable("beta", beta)
-    model = classifier(copy_of(backbone), train, seed)
+    model = classifier(copy_of(backbone), train, steering["seed"])
     freeze_up_to(model.get_layer("backbone"), freeze)
     for weight in model.get_layer("backbone").trainable_weights:
         if "kernel" in weight.name:
@@ -113,7 +117,6 @@ def l2_sp(
 
 def _variable(name: str, value) -> keras.Variable:
     if isinstance(value, keras.Variable):
-        check_number(name, float(value))
+        check_number(name, value.numpy()[()])  # a number, if the variable holds one
         return value
-    check_number(name, value)
-    return keras.Variable(value, dtype="float32", trainable=False)
+    return keras.Variable(check_number(name, value), dtype="float32", trainable=False)

@@ -1,5 +1,7 @@
 """The source task: train a backbone where there is plenty of data, for others to start from."""
 
+import numpy as np
+
 from transfer_course.checks import check
 from transfer_course.classifier import classifier
 from transfer_course.dataset import Dataset
@@ -15,7 +17,7 @@ def pretrain(
     learning_rate: float = 1e-3,
     batch_size: int = 32,
     seed: int = 0,
-    verbose: int = 0,
+    verbose: int | str = "auto",
 ):
     """Train all of a backbone, with a head of its own, on the source task.
 
@@ -32,7 +34,8 @@ def pretrain(
     seed
         Draws the head and the order of the examples. Same seed, same weights, on one machine.
     verbose
-        1 shows a progress bar.
+        1 shows a progress bar, 0 none. "auto" shows it where somebody watches and it takes over
+        two seconds.
 
     Returns
     -------
@@ -44,6 +47,8 @@ def pretrain(
     ------
     TypeError, ValueError
         The data do not fit the backbone, or a setting makes no sense.
+    FloatingPointError
+        Training has diverged: the loss or a weight is no finite number any more.
 
     Example
     -------
@@ -53,12 +58,16 @@ def pretrain(
     >>> [layer.name for layer in source.layers]
     ['backbone', 'head']
     """
-    steering = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    check(backbone, source, **steering)
-    model = classifier(copy_of(backbone), source, seed)
+    steering = check(
+        backbone,
+        source,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    # Not the head that a target task with this seed will get: the backbone is about to be trained
+    # to fit this one, and a "new" head like it would be no new head at all.
+    head_seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
+    model = classifier(copy_of(backbone), source, head_seed)
     return fit(model, source, **steering, verbose=verbose)

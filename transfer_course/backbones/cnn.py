@@ -1,6 +1,9 @@
 """A small convolutional network that trains in seconds on two cores."""
 
+from numbers import Integral
+
 from transfer_course._engine import keras
+from transfer_course.dataset import shown
 from transfer_course.fresh import fresh_copy
 
 
@@ -34,10 +37,12 @@ def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
     >>> tc.backbones.small_cnn().output_shape
     (None, 64)
     """
-    if len(input_shape) != 3 or min(input_shape[:2]) < 8 or input_shape[2] < 1:
+    sides = input_shape if isinstance(input_shape, tuple | list) else ()
+    whole = all(isinstance(side, Integral) for side in sides)
+    if len(sides) != 3 or not whole or min(sides[:2]) < 8 or sides[2] < 1:
         raise ValueError(
-            f"input_shape={input_shape!r}: expected (height, width, channels) with 8 pixels or "
-            f"more a side, such as (28, 28, 1)"
+            f"input_shape={shown(input_shape)} is not (height, width, channels) with 8 pixels or "
+            f"more a side: use one like (28, 28, 1)"
         )
     layers = keras.layers
     backbone = keras.Sequential(

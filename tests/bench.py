@@ -1,0 +1,268 @@
+"""How fast the course is: ``make bench`` prints the table that stands in the README.
+
+Times are compared within one round, one contestant after the other, so that a machine whose speed
+drifts does not matter; a figure is the median of the rounds. What all of them share and need only
+once (loading TensorFlow, the data, the first compilation) is done before the first round.
+
+- *plain*: what the documentation of Keras shows, `compile` and `fit`, with the same layers frozen.
+- *floor*: what cannot be avoided: one pass of the pictures through the frozen part, then the bare
+  compiled training steps in a tight loop. No metrics, no history, no model that is handed back.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+import transfer_course as tc
+from transfer_course import features
+from transfer_course._engine import keras, tf
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def rounds(count: int, **contestants: Callable) -> tuple[dict, dict]:
+    """Run the contestants in turn, after a round that does not count.
+
+    Returns the median ratios of their times, in units of the first one (3.0: it took three times as
+    long), and what each returned last.
+    """
+    times, results = {name: [] for name in contestants}, {}
+    for _ in range(count + 1):
+        for name, run in contestants.items():
+            features._kept.clear()  # as with pictures that were never seen
+            start = perf_counter()
+            results[name] = run()
+            times[name].append(perf_counter() - start)
+    unit = next(iter(times.values()))
+    ratios = {
+        name: median(a / b for a, b in zip(own[1:], unit[1:], strict=True))
+        for name, own in times.items()
+    }
+    return ratios, results
+
+
+def plain(backbone, data, freeze: str | None, epochs: int, learning_rate: float) -> Callable:
+    """The way of the article, in plain Keras. Building the model is not counted."""
+
+    def run():
+        model.set_weights(start)
+        model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+        model.fit(data.images, data.labels, batch_size=32, epochs=epochs, verbose=0)
+        return model
+
+    model = _network(backbone, data, freeze)
+    start = model.get_weights()
+    return run
+
+
+def floor(backbone, data, freeze: str | None, epochs: int, learning_rate: float) -> Callable:
+    """One pass through the frozen part, then bare training steps."""
+    model = _network(backbone, data, freeze)
+    inner, head = model.layers
+    if freeze is None:
+        frozen, tail = None, model
+    else:
+        cut = inner.get_layer(freeze).output
+        frozen = tf.function(keras.Model(inner.inputs, cut), jit_compile=False)
+        tail = head if freeze == inner.layers[-1].name else _tail(inner, cut, head)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    variables = tail.trainable_variables
+    optimizer.build(variables)
+
+    @tf.function(reduce_retracing=True, jit_compile=False)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            losses = keras.losses.sparse_categorical_crossentropy(y, tail(x, training=True))
+            loss = tf.reduce_mean(losses)
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+    def run():
+        x = tf.constant(data.images)
+        x = x if frozen is None else frozen(x, training=False)
+        y = tf.constant(data.labels)
+        draw = np.random.default_rng(0)
+        for _ in range(epochs):
+            order = draw.permutation(len(data))
+            for start in range(0, len(data), 32):
+                batch = order[start : start + 32]
+                step(tf.gather(x, batch), tf.gather(y, batch))
+
+    return run
+
+
+def _network(backbone, data, freeze: str | None):
+    inner = keras.models.clone_model(backbone)
+    inner.set_weights(backbone.get_weights())
+    names = [layer.name for layer in inner.layers]
+    for layer in inner.layers[: names.index(freeze) + 1 if freeze else 0]:
+        layer.trainable = False
+    for layer in inner.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    start = keras.initializers.GlorotUniform(0)  # where ours starts
+    head = keras.layers.Dense(len(data.class_names), "softmax", kernel_initializer=start)
+    return keras.Sequential([keras.Input(data.images.shape[1:]), inner, head])
+
+
+def _tail(inner, cut, head):
+    return keras.Sequential([keras.Model(cut, inner.output), head])
+
+
+def adapt_trainers(backbone, data, epochs: int) -> dict[str, Callable]:
+    """The two methods of adapt, another library for transfer learning, on the same network."""
+    from adapt.parameter_based import FineTuning, RegularTransferNN
+
+    def encoder():
+        inner = keras.models.clone_model(backbone)
+        inner.set_weights(backbone.get_weights())
+        return inner
+
+    labels = np.eye(len(data.class_names))[data.labels]
+    shared = {"loss": "categorical_crossentropy", "verbose": 0, "random_state": 0}
+    fit = {"epochs": epochs, "batch_size": 32, "verbose": 0}
+
+    def fine_tuning():
+        head = keras.Sequential([keras.layers.Dense(10, activation="softmax")])
+        method = FineTuning(
+            encoder=encoder(),
+            task=head,
+            pretrain=False,
+            optimizer=keras.optimizers.Adam(3e-4),
+            **shared,
+        )
+        method.fit(data.images.astype("float32"), labels, **fit)
+
+    def regular_transfer():
+        network = keras.Sequential([encoder(), keras.layers.Dense(10, activation="softmax")])
+        network.build((None, *data.images.shape[1:]))
+        method = RegularTransferNN(
+            network, lambdas=0.05, optimizer=keras.optimizers.Adam(3e-4), **shared
+        )
+        method.fit(data.images.astype("float32"), labels, **fit)
+
+    return {"fine_tune": fine_tuning, "l2_sp": regular_transfer}
+
+
+def import_ratio() -> float:
+    """`import transfer_course` as a share of `import tensorflow`, each in a process of its own."""
+
+    def seconds(module):
+        code = (
+            f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
+        )
+        command = [sys.executable, "-c", code]
+        return float(subprocess.check_output(command, stderr=subprocess.DEVNULL))
+
+    return median(seconds("transfer_course") / seconds("tensorflow") for _ in range(3))
+
+
+def notebook_costs(path: Path) -> tuple[float, float]:
+    """Seconds to run a notebook, and the most memory that its kernel had, in GB."""
+    code = (
+        "import resource, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+        "from execute import execute; execute(Path(sys.argv[2]));"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    start = perf_counter()
+    out = subprocess.check_output([sys.executable, "-c", code, str(ROOT / "book"), str(path)])
+    # kilobytes on Linux, bytes on a Mac
+    unit = 1 if sys.platform == "darwin" else 1024
+    return perf_counter() - start, int(out.split()[-1]) * unit / 1e9
+
+
+def row(what: str, must: str, found: str) -> None:
+    print(f"| {what} | {must} | {found} |", flush=True)
+
+
+def main() -> None:
+    cpu = platform.processor() or platform.machine()
+    print(f"{os.cpu_count()} cores ({cpu}), Python {platform.python_version()}, ", end="")
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}\n")
+    print("| what | must reach | found |\n|---|---|---|")
+
+    emoji, lite0 = tc.datasets.emoji(), tc.backbones.efficientnet_lite0()
+    few, rest = tc.few_shot(emoji, shots=5)
+    for method, freeze, must in (
+        (tc.feature_reuse, "features", 15),
+        (tc.fine_tune, "block15", 3.5),
+        (tc.fine_tune, "block11", 2),
+    ):
+        settings = {"epochs": 30, "learning_rate": 1e-2 if freeze == "features" else 3e-4}
+        extra = {} if freeze == "features" else {"freeze": freeze}
+        found, models = rounds(
+            3,
+            ours=lambda: method(lite0, few, **settings, **extra),  # noqa: B023
+            plain=plain(lite0, few, freeze, **settings),
+            floor=floor(lite0, few, freeze, **settings),
+        )
+        what = f"{method.__name__}, Lite0 at 224 px, frozen up to {freeze}, 5 shots, 30 epochs"
+        row(f"{what}: faster than plain `fit`", f"{must}×", f"{found['plain']:.1f}×")
+        row("… against its floor", "≤ 1.25×", f"{1 / found['floor']:.2f}×")
+        right = [
+            (np.argmax(models[name](rest.images), axis=1) == rest.labels).mean()
+            for name in ("ours", "plain")
+        ]
+        row("… accuracy, and that of plain `fit`", "alike", "{:.2f}, {:.2f}".format(*right))
+
+    warnings.simplefilter("ignore")  # what adapt and Keras have to say to each other
+    digits = tc.datasets.digits()
+    backbone = tc.pretrain(tc.backbones.small_cnn(), tc.datasets.mnist()).get_layer("backbone")
+    few, _ = tc.few_shot(digits, shots=5)
+    settings = {"epochs": 60, "learning_rate": 3e-4}
+    adapt = adapt_trainers(backbone, few, epochs=60)
+    found, _ = rounds(
+        7,
+        ours=lambda: tc.fine_tune(backbone, few, **settings),
+        plain=plain(backbone, few, None, **settings),
+        floor=floor(backbone, few, None, **settings),
+        adapt=adapt["fine_tune"],
+    )
+    row(
+        "small_cnn on digits, nothing frozen, 60 epochs: faster than plain `fit`",
+        "5×",
+        f"{found['plain']:.1f}×",
+    )
+    row(
+        "… against its floor (a second training: nothing is traced again)",
+        "≤ 1.15×",
+        f"{1 / found['floor']:.2f}×",
+    )
+    row("… faster than `FineTuning` of adapt 0.4.5", "> 1×", f"{found['adapt']:.1f}×")
+    found, _ = rounds(
+        7,
+        l2_sp=lambda: tc.l2_sp(backbone, few, **settings),
+        adapt=adapt["l2_sp"],
+    )
+    row(
+        "l2_sp, the same: faster than `RegularTransferNN` of adapt 0.4.5",
+        "> 1×",
+        f"{found['adapt']:.1f}×",
+    )
+    settings["epochs"] = 300
+    found, _ = rounds(
+        7,
+        plain=lambda: tc.fine_tune(backbone, few, **settings),
+        l2_sp=lambda: tc.l2_sp(backbone, few, **settings),
+    )
+    row(
+        "a step of L2-SP against the step without the penalty (300 epochs)",
+        "≤ 1.10×",
+        f"{found['l2_sp']:.2f}×",
+    )
+    row("`import transfer_course` against `import tensorflow`", "< 0.1×", f"{import_ratio():.4f}×")
+    for path in NOTEBOOKS:
+        seconds, memory = notebook_costs(path)
+        row(f"memory to run {path.stem} (time)", "< 2 GB", f"{memory:.2f} GB ({seconds:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""How far training has moved a backbone from the weights it started from."""
+
+import numpy as np
+
+from transfer_course._engine import keras
+
+
+def drift_by_layer(model, backbone) -> dict[str, float]:
+    """Return how far each layer of a trained model has moved from the source.
+
+    The distance is that of the kernels, the weights that L2-SP holds, relative to the length of
+    what they started from: ‖w − w⁰‖ / ‖w⁰‖, with w all kernels of the layer as one vector. Biases
+    and normalisation are left out. Relative, because layers differ widely in size.
+
+    Parameters
+    ----------
+    model
+        What an algorithm of this package returns: a `keras.Model` with a layer ``backbone``.
+    backbone
+        The `keras.Model` that the algorithm started from.
+
+    Returns
+    -------
+    dict
+        A number per layer with a kernel, by its name, from the input to the output. 0: it did not
+        move; 1: it moved as far as the source's weights are from zero. A model inside the backbone
+        counts as one layer.
+
+    Raises
+    ------
+    TypeError
+        ``model`` has no layer named ``backbone``.
+    ValueError
+        The two backbones differ in their layers or in the shapes of their kernels.
+
+    Example
+    -------
+    >>> import transfer_course as tc
+    >>> train, test = tc.few_shot(tc.datasets.digits(), shots=5)
+    >>> backbone = tc.backbones.small_cnn()
+    >>> drift = drift_by_layer(tc.fine_tune(backbone, train, freeze="pool2", epochs=2), backbone)
+    >>> [name for name, distance in drift.items() if distance == 0]
+    ['conv1', 'conv2']
+    >>> [name for name, distance in drift.items() if distance > 0]
+    ['conv3', 'features']
+    """
+    if "backbone" not in [layer.name for layer in getattr(model, "layers", [])]:
+        raise TypeError(
+            f"expected a model as tc.fine_tune or tc.l2_sp returns it, with a layer named "
+            f"'backbone', but got {model!r}"
+        )
+    if not isinstance(backbone, keras.Model):
+        raise TypeError(
+            f"expected the backbone that the training started from, a keras.Model, but got "
+            f"{backbone!r}"
+        )
+    trained, source = _kernels(model.get_layer("backbone")), _kernels(backbone)
+    for name in [*trained, *source]:
+        shapes = [[kernel.shape for kernel in side.get(name, [])] for side in (trained, source)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"the two differ in layer {name!r}: its kernels have the shapes {shapes[0]} in the "
+                f"model and {shapes[1]} in the backbone; hand in the backbone that the training "
+                f"started from"
+            )
+    return {
+        name: float(
+            np.linalg.norm(_flat(trained[name]) - _flat(start)) / np.linalg.norm(_flat(start))
+        )
+        for name, start in source.items()
+    }
+
+
+def _kernels(backbone) -> dict[str, list[np.ndarray]]:
+    kernels = {
+        layer.name: [weight.numpy() for weight in layer.weights if "kernel" in weight.name]
+        for layer in backbone.layers
+    }
+    return {name: arrays for name, arrays in kernels.items() if arrays}
+
+
+def _flat(kernels: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([kernel.ravel() for kernel in kernels])
