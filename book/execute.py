@@ -28,7 +28,7 @@ def execute(path):
     """Run the notebook at ``path`` in its own folder, in a fresh kernel, and return it, canonical.
 
     Ends the program, and names the cell, if one raises (unless its tag ``raises-exception`` says
-    that it should) or writes to stderr, which students would see as a red box.
+    that it should), writes to stderr, which students would see as a red box, or prints a warning.
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -53,6 +53,8 @@ def execute(path):
             for output in cell.get("outputs", []):
                 if output.get("name") == "stderr":
                     sys.exit(f"{where} writes to stderr:\n{cell.source}\n\n{output.text}")
+                if "WARNING:" in output.get("text", ""):  # TensorFlow's go to stdout
+                    sys.exit(f"{where} prints a warning:\n{cell.source}\n\n{output.text}")
     client.set_widgets_metadata()
     return notebook
 

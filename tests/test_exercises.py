@@ -1,9 +1,10 @@
-"""Exercises: the solution passes the reader's own check, and the blank is told what is missing."""
+"""Exercises: the blank is told what is missing, wrong answers are told what is wrong."""
 
 import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 import transfer_course as tc
@@ -12,62 +13,116 @@ from transfer_course._engine import keras
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
-def sources(name: str) -> dict[str, str]:
-    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    return {cell.id: cell.source for cell in notebook.cells}
+def cells_of(path: Path) -> dict:
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
+CHAPTERS = {path.stem: cells_of(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+EXERCISES = [
+    pytest.param(cells, name, id=f"{chapter}-{name}")
+    for chapter, cells in CHAPTERS.items()
+    for name in cells
+    if "exercise" in cells[name].metadata.get("tags", [])
+]
+every_exercise = pytest.mark.parametrize(("cells", "name"), EXERCISES)
+
+
+def printed(cell) -> str:
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+@every_exercise
+def test_each_exercise_has_its_four_cells_in_order(cells, name):
+    assert re.fullmatch(r"exercise-[a-z0-9-]+", name)
+    first = list(cells).index(name) - 1
+    assert list(cells)[first : first + 4] == [
+        f"{name}-text",
+        name,
+        f"{name}-check",
+        f"{name}-solution",
+    ]
+    solution = cells[f"{name}-solution"]
+    assert solution.cell_type == "code"  # so that it runs wherever the notebook does
+    assert "hide-cell" in solution.metadata.tags
+    assert solution.metadata.jupyter.source_hidden
+
+
+@every_exercise
+def test_the_blank_is_told_what_is_missing(cells, name):
+    assert printed(cells[f"{name}-check"]).startswith("Not yet: ")
+
+
+@every_exercise
+def test_the_solution_passes_the_same_check_as_the_reader(cells, name):
+    check = re.search(r"^print\((check_\w+)\(", cells[f"{name}-check"].source, re.MULTILINE)[1]
+    solution = cells[f"{name}-solution"]
+    assert f"verdict = {check}(" in solution.source
+    assert 'assert verdict.startswith("Right")' in solution.source
+    assert printed(solution).startswith("Right")
+
+
+def test_no_cell_looks_like_an_exercise_and_is_none():
+    found = {
+        (chapter, re.sub("-(text|check|solution)$", "", name))
+        for chapter, cells in CHAPTERS.items()
+        for name in cells
+        if name.startswith("exercise-")
+    }
+    assert len(found) == len(EXERCISES) > 0
 
 
 @pytest.fixture(scope="module")
 def small_world():
-    """What the cells above the exercise of 3.1 leave behind, on less data."""
+    """What the cells above the exercises of 3.1 leave behind, on less data."""
     source = tc.pretrain(tc.backbones.small_cnn(), tc.datasets.mnist().subset(range(0, 5000, 3)))
+    digits = tc.datasets.digits()
+    train, test = tc.few_shot(digits, shots=5, seed=0)
     backbone = source.get_layer("backbone")
-    train, test = tc.few_shot(tc.datasets.digits(), shots=5, seed=0)
-    model = tc.feature_reuse(backbone, train)
-    _, accuracy = model.evaluate(test.images, test.labels, verbose=0)
-    return {"backbone": backbone, "train": train, "test": test, "accuracy": accuracy}
+    _, accuracy = tc.feature_reuse(backbone, train).evaluate(test.images, test.labels, verbose=0)
+    world = {"tc": tc, "keras": keras, "np": np, "digits": digits, "backbone": backbone}
+    return world | {"train": train, "test": test, "accuracy": accuracy}
 
 
-SOLUTION = re.search(
-    r"```python\n(.*?)```", sources("3-1-feature-reuse")["exercise-solution"], re.DOTALL
-)[1]
-TOO_SHORT = SOLUTION.replace("epochs=100", "epochs=1")
-MEDDLING = SOLUTION.replace(
-    "    return", "    backbone.layers[1].bias.assign_add([1.0] * 16)\n    return"
-)
+def check_in(chapter: str, name: str, world: dict):
+    """The reader's check, ready to be called with an answer."""
+    world = dict(world)
+    source = CHAPTERS[chapter][f"exercise-{name}-check"].source
+    exec(re.sub(r"^print\(.*\)$", "", source, flags=re.MULTILINE), world)
+    return world[f"check_{name}"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "verdict"),
-    [
-        (sources("3-1-feature-reuse")["exercise-reuse"], "Not yet: .* returned None"),
-        (SOLUTION, "Right: accuracy"),
-        (TOO_SHORT, "Not yet: accuracy .* Train for longer"),
-        (MEDDLING, "Not yet: the backbone's weights have changed"),
-    ],
-)
-def test_reuse_by_hand(small_world, answer, verdict, capsys):
-    world = {"keras": keras, **small_world}
-    world["backbone"] = keras.models.clone_model(small_world["backbone"])
-    world["backbone"].set_weights(small_world["backbone"].get_weights())
-    exec(answer, world)
-    exec(sources("3-1-feature-reuse")["exercise-check"], world)
-    assert re.search(verdict, capsys.readouterr().out)
+REUSE = CHAPTERS["3-1-feature-reuse"]["exercise-reuse-solution"].source
+NEIGHBOUR = CHAPTERS["3-1-feature-reuse"]["exercise-neighbour-solution"].source
 
 
 @pytest.mark.parametrize(
-    ("shots", "reuse", "scratch", "verdict"),
+    ("name", "solution", "right", "wrong", "verdict"),
     [
-        (5, 0.9, 0.8, "Not yet"),
-        (1, 0.8, 0.6, "Yes"),
-        (20, 0.95, 0.94, "Try fewer"),
+        ("reuse", REUSE, "epochs=100", "epochs=1", "accuracy .* Train for longer"),
+        ("reuse", REUSE, "Dense(10,", "Dense(11,", "the output has shape"),
+        (
+            "reuse",
+            REUSE,
+            "    return",
+            "    backbone.layers[1].bias.assign_add([1.0] * 16)\n    return",
+            "the backbone's weights have changed",
+        ),
+        ("neighbour", NEIGHBOUR, "train_labels[nearest]", "nearest", "those are row numbers"),
+        ("neighbour", NEIGHBOUR, "argmin", "argmax", "nearest one's label"),
     ],
 )
-def test_how_many_shots(shots, reuse, scratch, verdict, capsys):
-    world = {
-        "shots": shots,
-        "accuracy": {"feature_reuse": 0.9, "from_scratch": 0.8},
-        "gain": {"feature_reuse": reuse, "from_scratch": scratch},
-    }
-    exec(sources("00-start")["exercise-check"], world)
-    assert verdict in capsys.readouterr().out
+def test_wrong_answers_of_chapter_3_1_are_told_why(
+    small_world, name, solution, right, wrong, verdict
+):
+    check = check_in("3-1-feature-reuse", name, small_world)
+    world = dict(small_world)
+    attempt = solution.split("verdict =")[0]
+    assert right in attempt
+    exec(attempt.replace(right, wrong), world)
+    assert re.match(f"Not yet: .*{verdict}", check(world[f"solution_{name}"]))
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [(0, "whole number"), (10, "less than fifteen")])
+def test_wrong_answers_of_the_first_page_are_told_why(small_world, answer, verdict):
+    world = small_world | {"target_data": small_world["digits"]}
+    assert re.match(f"Not yet: .*{verdict}", check_in("00-start", "shots", world)(answer))
