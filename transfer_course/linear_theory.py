@@ -38,7 +38,7 @@ class Risk(NamedTuple):
 
     @property
     def total(self):
-        """The risk itself: squared bias + variance."""
+        """The risk itself, squared bias + variance."""
         return self.squared_bias + self.variance
 
 
