@@ -10,7 +10,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test book notebooks tables bench lint lock clean
+.PHONY: help lab test book serve notebooks tables bench lint lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,8 +24,11 @@ lab: $(READY) ## open the course in JupyterLab
 test: $(READY) ## run all tests, the notebooks among them
 	@$(RUN) -m pytest
 
-book: $(READY) ## build the site into book/_build/html
+book: $(READY) ## build the site into book/_build/html, with a PDF of it all
 	@$(RUN) book/build.py
+
+serve: $(READY) ## show the site in your browser, and again after each change
+	@$(RUN) book/build.py --serve --open-browser
 
 notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py

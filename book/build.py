@@ -1,46 +1,120 @@
-"""Build the site: ``python book/build.py`` leaves it in ``book/_build/html/``.
+"""Build the site: ``python book/build.py`` leaves it, and a PDF of it, in ``book/_build/html/``.
 
 The notebooks live beside the book, not in it, so that JupyterLab shows students nothing but
 notebooks. This script copies them and the book's own pages into one source folder and hands that
 to Jupyter Book. The notebooks are published with the outputs they were saved with; none is run.
+
+``--serve`` shows the site in a browser instead, and again after each change, until Control-C.
+``--stage`` only gathers the source; the preview does so before each build.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import nbformat
+import yaml
+from launch import COLAB, PDF
+
 BOOK = Path(__file__).resolve().parent
+NOTEBOOKS = BOOK.parent / "notebooks"
 # Formulas are drawn as SVG by this one file, which carries its own glyphs. MathJax's other outputs
 # load fonts and extensions later on, which browsers refuse to pages opened from a disk.
 MATHJAX = "static/mathjax/es5/tex-svg-full.js"
+PRINT = [sys.executable, BOOK / "pdf.py"]
+JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+
+# Colab's own kernel stands on its own Jupyter, which must stay: the lock rules over all the rest.
+FOR_COLAB = """\
+# On Colab only: fetches the course and installs what it needs, in the versions of its lock.
+# If Colab asks to restart the session, do so and run this cell once more.
+!git clone --quiet --depth 1 --branch {branch} {url} /content/course
+!grep -vE "^(ipy|jupyter|jedi|traitlets|widgets|tornado)" /content/course/requirements.lock > lock
+%pip install --quiet --constraint lock /content/course
+%cd /content/course/notebooks"""
 
 
 def stage(notebooks, source):
-    """Gather everything that Jupyter Book reads in ``source``, a folder that does not exist yet."""
-    shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("_build", "__pycache__", "*.py"))
+    """Gather everything that Jupyter Book reads in the folder ``source``."""
+    ours = shutil.ignore_patterns("_build", "__pycache__", "*.py")
+    shutil.copytree(BOOK, source, ignore=ours, dirs_exist_ok=True)
     for notebook in sorted(Path(notebooks).glob("*.ipynb")):
-        shutil.copy(notebook, source)
+        shutil.copy2(notebook, source)  # with its date, so that a preview renews what has changed
     package = find_spec("mathjax").submodule_search_locations[0]
-    (source / "assets" / "mathjax").mkdir()
-    shutil.copy(Path(package) / MATHJAX, source / "assets" / "mathjax")
+    (source / "assets" / "mathjax").mkdir(exist_ok=True)
+    shutil.copy2(Path(package) / MATHJAX, source / "assets" / "mathjax")
 
 
-def build(notebooks, folder):
+def for_colab(notebooks, folder):
+    """Copy the notebooks to ``folder`` with a first cell that installs the course there."""
+    settings = yaml.safe_load((BOOK / "_config.yml").read_text("utf8"))["repository"]
+    url = settings["url"] or f"https://github.com/{os.environ.get('GITHUB_REPOSITORY', '')}"
+    if url.endswith("/"):  # no address, no links to Colab
+        return
+    folder.mkdir()
+    code = FOR_COLAB.format(url=url, branch=settings["branch"])
+    for path in sorted(Path(notebooks).glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(code, id="for-colab"))
+        nbformat.write(notebook, folder / path.name)
+
+
+def build(notebooks, folder, pdf=True):
     """Build the site from the ``*.ipynb`` in ``notebooks``; return Jupyter Book's exit code.
 
     The site is written to ``folder/_build/html``; whatever was in ``folder/_build`` is deleted
     first. Any warning, a link that leads nowhere among them, makes the exit code other than 0.
+    With ``pdf``, and a Chromium to print it, the book is there as one PDF too.
     """
     target = Path(folder) / "_build"
     shutil.rmtree(target, ignore_errors=True)
     stage(notebooks, target / "source")
-    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    pdf = pdf and _can_print()
     # -W -n --keep-going: every warning counts as a failure, dead references too, and all are shown.
     flags = ["-q", "-W", "-n", "--keep-going", "--path-output", folder]
-    return subprocess.run([*jupyter_book, "build", target / "source", *flags]).returncode
+    code = subprocess.run(
+        [*JUPYTER_BOOK, "build", target / "source", *flags], env=_environment(pdf)
+    ).returncode
+    if code:
+        return code
+    for_colab(notebooks, target / "html" / COLAB)
+    if pdf:
+        subprocess.run([*PRINT, target / "html", target / "html" / PDF], check=True)
+    return 0
+
+
+def _can_print():
+    if subprocess.run(PRINT).returncode == 0:
+        return True
+    print("No Chromium was found to print with: the site will be without its PDF.")
+    return False
+
+
+def preview():
+    """Serve the site on this machine; build again and reload it whenever a page is saved."""
+    source = BOOK / "_build" / "source"
+    stage(NOTEBOOKS, source)
+    subprocess.run([*JUPYTER_BOOK, "config", "sphinx", source], check=True, env=_environment(False))
+    watched = [flag for folder in (NOTEBOOKS, BOOK) for flag in ("--watch", folder)]
+    command = [sys.executable, "-m", "sphinx_autobuild", source, BOOK / "_build" / "preview", "-qn"]
+    # What is built is no reason to build; the source folder is copied to, never written in.
+    command += ["--re-ignore", r"_build|\.ipynb_checkpoints", *watched]
+    command += ["--pre-build", f'"{sys.executable}" "{BOOK / "build.py"}" --stage']
+    return subprocess.run([*command, *sys.argv[2:]], env=_environment(False)).returncode
+
+
+def _environment(with_pdf):
+    """Where Sphinx finds launch.py, and whether there will be a PDF to link to."""
+    path = os.pathsep.join(filter(None, [str(BOOK), os.environ.get("PYTHONPATH")]))
+    # TensorFlow is imported for the reference. What it says on the way concerns nobody here.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    return os.environ | quiet | {"PYTHONPATH": path} | ({"BOOK_PDF": PDF} if with_pdf else {})
 
 
 if __name__ == "__main__":
-    sys.exit(build(BOOK.parent / "notebooks", BOOK))
+    if "--stage" in sys.argv:
+        sys.exit(stage(NOTEBOOKS, BOOK / "_build" / "source"))
+    sys.exit(preview() if "--serve" in sys.argv else build(NOTEBOOKS, BOOK))
