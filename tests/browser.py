@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -105,15 +105,32 @@ def new_page(browser, **options):
         context.close()
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Handler(SimpleHTTPRequestHandler):
+    def __init__(self, *arguments, headers, **options):
+        self.more_headers = headers
+        super().__init__(*arguments, **options)
+
     def log_message(self, *_):
         """Write nothing: a request is no news."""
 
+    def end_headers(self):
+        for header in self.more_headers.items():
+            self.send_header(*header)
+        super().end_headers()
+
+    def copyfile(self, source, outputfile):
+        # A page that was left while it loaded has hung up.
+        with suppress(ConnectionError):
+            super().copyfile(source, outputfile)
+
 
 @contextmanager
-def serve(folder):
-    """The address, such as ``http://127.0.0.1:40123``, at which ``folder`` is served meanwhile."""
-    handler = partial(_Quiet, directory=str(folder))
+def serve(folder, headers=None):
+    """The address, such as ``http://127.0.0.1:40123``, at which ``folder`` is served meanwhile.
+
+    ``headers``, a dictionary, go along with each answer.
+    """
+    handler = partial(_Handler, directory=str(folder), headers=headers or {})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -1,19 +1,34 @@
 """The site, built from the notebooks as they are, and looked at in Chromium."""
 
+import gzip
 import json
 import re
 import runpy
-from itertools import chain
+import subprocess
+import sys
+from functools import cache
+from itertools import chain, pairwise
 from pathlib import Path
-from urllib.parse import unquote, urldefrag
+from urllib.parse import unquote, urldefrag, urlsplit
 
+import nbformat
 import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
 from browser import chromium, new_page, serve
 from bs4 import BeautifulSoup
+from PIL import Image
+from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "book" / "_toc.yml").read_text("utf8"))
+HEADINGS = "h1, h2, h3, h4, h5, h6"
 PHONE = {"width": 360, "height": 740}
+# Nothing but the site itself. Sphinx and the theme have scripts and styles within the pages.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:"
+)
 LOOK = """async () => {
     await window.MathJax?.startup?.promise;
     document.querySelectorAll("details").forEach(d => { d.open = true; });
@@ -28,6 +43,23 @@ LOOK = """async () => {
     };
 }"""
 
+# Of code and formulas a few of each kind are enough to test their colours: with all of them axe
+# takes half a minute for a page.
+THIN_OUT = """async () => {
+    await window.MathJax?.startup?.promise;
+    document.querySelectorAll("details").forEach(d => { d.open = true; });
+    const seen = new Set();
+    for (const token of document.querySelectorAll(".highlight span")) {
+        const kind = token.parentElement.className + " " + token.className;
+        if (seen.has(kind)) token.replaceWith(...token.childNodes);
+        seen.add(kind);
+    }
+    document.querySelectorAll(".highlight pre").forEach(pre => pre.normalize());
+    const formulas = [...document.querySelectorAll("mjx-container > svg")];
+    formulas.slice(3).forEach(svg => svg.replaceChildren());
+}"""
+
+sys.path.insert(0, str(ROOT / "book"))  # where build.py finds the modules beside it
 build = runpy.run_path(str(ROOT / "book" / "build.py"))["build"]
 
 
@@ -35,7 +67,9 @@ build = runpy.run_path(str(ROOT / "book" / "build.py"))["build"]
 def site(tmp_path_factory):
     """The folder of the built site."""
     folder = tmp_path_factory.mktemp("book")
-    assert build(ROOT / "notebooks", folder) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_REPOSITORY", "someone/course")
+        assert build(ROOT / "notebooks", folder) == 0
     return folder / "_build" / "html"
 
 
@@ -54,18 +88,29 @@ def browser():
 @pytest.fixture(scope="module")
 def address(site):
     """Where the site is, served and on the disk."""
-    with serve(site) as url:
+    with serve(site, {"Content-Security-Policy": POLICY}) as url:
         yield {"http": url, "file": site.as_uri()}
 
 
+@cache
+def sent(file):
+    """The bytes in which a server sends the file: texts compressed, as GitHub Pages does."""
+    packed = file.suffix in {".html", ".js", ".css", ".svg"}
+    return gzip.compress(file.read_bytes(), 5) if packed else file.read_bytes()
+
+
 @pytest.fixture(scope="module", params=["http", "file"])
-def visits(request, address, browser):
+def visits(request, address, browser, site):
     """What each page is like on a phone, everything on it unfolded: name -> facts."""
     facts = {}
     for name in [*PAGES, "search"]:
         with new_page(browser, viewport=PHONE) as (page, trouble):
+            asked = set()
+            page.on("request", lambda request, asked=asked: asked.add(urlsplit(request.url).path))
             page.goto(f"{address[request.param]}/{name}.html", wait_until="networkidle")
-            facts[name] = {**page.evaluate(LOOK), "trouble": trouble}
+            files = [site / unquote(path.removeprefix(str(site))).lstrip("/") for path in asked]
+            size = sum(len(sent(file)) for file in files if file.is_file())
+            facts[name] = {**page.evaluate(LOOK), "trouble": trouble, "bytes": size}
     return facts
 
 
@@ -95,14 +140,15 @@ def test_every_chapter_is_there(soups):
     assert "index.html" in soups
 
 
-def test_dead_links_fail_the_build(tmp_path, capfd):
+def test_dead_links_fail_the_build(tmp_path, capfd, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     text = ["# A page\n", "\n", "With a [link](to-nowhere.ipynb) and {py:func}`no_such_function`."]
     cell = {"cell_type": "markdown", "metadata": {}, "source": text}
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
     for page in PAGES:
         if not (ROOT / "book" / f"{page}.md").exists():
             (tmp_path / f"{page}.ipynb").write_text(json.dumps(notebook))
-    assert build(tmp_path, tmp_path) != 0
+    assert build(tmp_path, tmp_path, pdf=False) != 0
     warnings = capfd.readouterr().err
     assert "to-nowhere.ipynb" in warnings
     assert "no_such_function" in warnings
@@ -122,6 +168,7 @@ def test_nothing_is_loaded_from_another_host(soups, site):
 
 def test_links_within_the_site_lead_somewhere(soups, site):
     dead = []
+    anchors = {n: {tag["id"] for tag in soup.select("[id]")} for n, soup in soups.items()}
     for name, soup in soups.items():
         for tag in soup.select("a[href]"):
             path, anchor = urldefrag(tag["href"])
@@ -130,7 +177,7 @@ def test_links_within_the_site_lead_somewhere(soups, site):
             target = unquote(path) or name
             found = (site / target).exists()
             if found and anchor and target in soups:
-                found = soups[target].find(id=unquote(anchor)) is not None
+                found = unquote(anchor) in anchors[target]
             if not found:
                 dead.append(f"{name}: {tag['href']}")
     assert dead == []
@@ -185,17 +232,167 @@ def test_figures_stay_on_white_in_the_dark_theme(soups, address, browser):
         assert page.locator(".cell_output img").first.evaluate(colour) == "rgb(255, 255, 255)"
 
 
-@pytest.mark.browser
-def test_search_finds_a_word_of_a_chapter(soups, address, browser):
-    chapter = next(page for page in PAGES if page[0] != "0")
-    article = soups[f"{chapter}.html"].article
+CHAPTERS = [page for page in PAGES if (ROOT / "notebooks" / f"{page}.ipynb").exists()]
+
+
+def a_word_of(article):
+    """A long word of its running text that is in none of its titles."""
     titles = " ".join(tag.text for tag in article.select("h1, h2, h3"))
     prose = [p.find_all(string=True, recursive=False) for p in article.select("section > p")]
     words = re.findall(r"\b[a-z]+\b", " ".join(chain.from_iterable(prose)))
-    word = max(set(words) - set(titles.lower().split()), key=lambda w: (len(w), w))
+    return max(set(words) - set(titles.lower().split()), key=lambda w: (len(w), w))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_search_finds_a_word_of_each_chapter(scheme, soups, address, browser):
     with new_page(browser) as (page, trouble):
-        page.goto(f"{address['http']}/search.html?q={word}", wait_until="networkidle")
-        links = page.locator("#search-results li a")
-        found = links.evaluate_all("links => links.map(a => a.href)")
-        assert any(f"/{chapter}.html" in link for link in found), word
+        for chapter in CHAPTERS:
+            word = a_word_of(soups[f"{chapter}.html"].article)
+            page.goto(f"{address[scheme]}/search.html?q={word}")
+            page.wait_for_selector("#search-results li a")
+            links = page.locator("#search-results li a")
+            found = links.evaluate_all("links => links.map(a => a.href)")
+            assert any(f"/{chapter}.html" in link for link in found), (chapter, word)
+    assert trouble == []
+
+
+@pytest.mark.browser
+def test_no_page_weighs_more_than_three_megabytes(visits):
+    assert all(seen["bytes"] > 100_000 for seen in visits.values())
+    assert {n: s["bytes"] for n, s in visits.items() if s["bytes"] > 3_000_000} == {}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+def test_nothing_shuts_readers_out(name, address, browser):
+    with new_page(browser, color_scheme="light") as (page, _):
+        page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
+        page.evaluate(THIN_OUT)
+        light = Axe().run(page, options={"resultTypes": ["violations"]})
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        colours = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
+        dark = Axe().run(page, options=colours)
+    found = [
+        f"{scheme}: {violation['id']}: {node['html'][:200]}"
+        for scheme, results in (("light", light), ("dark", dark))
+        for violation in results.response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+    assert found == []
+
+
+@pytest.mark.browser
+def test_the_menus_at_the_top_work_by_keyboard(address, browser):
+    with new_page(browser) as (page, trouble):
+        page.goto(f"{address['http']}/{CHAPTERS[1]}.html", wait_until="networkidle")
+        page.keyboard.press("Tab")
+        assert "Skip to main content" in page.evaluate("document.activeElement.textContent")
+        entry = page.get_by_role("link", name="Binder")
+        assert not entry.is_visible()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.matches('.dropdown-launch-buttons button')"):
+                break
+        page.keyboard.press("Enter")
+        assert entry.is_visible()
         assert trouble == []
+
+
+def test_headings_are_in_order(soups):
+    for page in PAGES:
+        levels = [int(tag.name[1]) for tag in soups[f"{page}.html"].article.select(HEADINGS)]
+        assert levels[0] == 1 and levels.count(1) == 1, page
+        assert all(after <= before + 1 for before, after in pairwise(levels)), f"{page}: {levels}"
+
+
+def test_pictures_have_the_size_of_a_screen(site):
+    for path in (site / "_images").glob("*.png"):
+        with Image.open(path) as picture:
+            assert max(picture.size) <= 2000, path.name
+        assert path.stat().st_size < 500_000, path.name
+
+
+def test_a_figure_says_more_than_that_it_is_one(soups):
+    texts = [tag["alt"] for s in soups.values() for tag in s.select(".cell_output img[alt]")]
+    assert len(texts) > 50
+    assert [text for text in texts if len(text.split()) < 8] == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_can_be_downloaded_and_run_elsewhere(chapter, soups, site):
+    header = soups[f"{chapter}.html"].select_one(".header-article-items")
+    links = {tag["href"] for tag in header.select("a[href]")}
+    assert {
+        f"_sources/{chapter}.ipynb",
+        f"http://localhost:8888/lab/tree/{chapter}.ipynb",
+        f"https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/notebooks/{chapter}.ipynb",
+        f"https://colab.research.google.com/github/someone/course/blob/gh-pages/colab/{chapter}.ipynb",
+    } <= links
+    original = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    first, *others = nbformat.read(site / "colab" / f"{chapter}.ipynb", as_version=4).cells
+    assert others == original.cells
+    assert "https://github.com/someone/course " in first.source
+    assert "requirements.lock" in first.source
+
+
+def test_each_page_leads_to_the_one_before_and_the_one_after(soups):
+    for before, after in pairwise(PAGES):
+        assert soups[f"{before}.html"].select_one("a.right-next")["href"] == f"{after}.html"
+        assert soups[f"{after}.html"].select_one("a.left-prev")["href"] == f"{before}.html"
+
+
+def test_what_students_type_is_in_the_reference(soups):
+    documented = {tag["id"] for tag in soups["reference.html"].select("dt.sig[id]")}
+    readme = (ROOT / "README.md").read_text("utf8")
+    names = set(re.findall(r"^\| `tc\.([\w.]+)\(", readme, re.MULTILINE))
+    assert len(names) > 12
+    assert {f"transfer_course.{name}" for name in names} <= documented
+
+
+@pytest.mark.browser
+def test_the_whole_book_is_one_pdf(site, soups):
+    reader = PdfReader(site / "transfer-course.pdf")
+    chapters = [entry for entry in reader.outline if not isinstance(entry, list)]
+    titles = [next(soups[f"{page}.html"].h1.strings) for page in PAGES]
+    assert [chapter.title for chapter in chapters] == titles
+    assert (
+        reader.metadata.title
+        == yaml.safe_load((ROOT / "book" / "_config.yml").read_text())["title"]
+    )
+    cover = reader.pages[0].extract_text()
+    for chapter in chapters:
+        number = reader.get_destination_page_number(chapter)
+        assert chapter.title in reader.pages[number].extract_text()
+        assert re.search(rf"{re.escape(chapter.title)}\s+{number + 1}\b", cover)
+    links = [
+        annotation.get_object().get("/A", {}).get("/URI", "")
+        for page in reader.pages
+        for annotation in page.get("/Annots", [])
+    ]
+    assert any(link.startswith("https://") for link in links)
+    assert not any(link.startswith("file:") for link in links)
+    assert sum("/XObject" in page["/Resources"] for page in reader.pages) > 30  # with pictures
+    assert soups["1-background.html"].select("a[href='transfer-course.pdf']")
+
+
+def test_the_built_site_can_be_put_on_the_branch_that_pages_shows(site, tmp_path):
+    def git(*arguments, cwd=tmp_path):
+        done = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    workflow = (ROOT / ".github" / "workflows" / "site.yml").read_text("utf8")
+    flags = re.search(r"ghp-import ((?:--[\w-]+\s)+)", workflow)[1].split()
+    git("init", "--bare", "-q", "hub.git")
+    git("init", "-q", "here")
+    here = tmp_path / "here"
+    for setting in ("user.name=me", "user.email=me@example.org"):
+        git("config", *setting.split("="), cwd=here)
+    git("remote", "add", "origin", str(tmp_path / "hub.git"), cwd=here)
+    command = [sys.executable, "-m", "ghp_import", *flags, str(site)]
+    subprocess.run(command, cwd=here, check=True)
+    listed = git("ls-tree", "-r", "--name-only", "gh-pages", cwd=tmp_path / "hub.git").split("\n")
+    assert {".nojekyll", "index.html", f"{PAGES[1]}.html", f"colab/{PAGES[1]}.ipynb"} <= set(listed)
