@@ -48,6 +48,9 @@ LOOK = """async () => {
 THIN_OUT = """async () => {
     await window.MathJax?.startup?.promise;
     document.querySelectorAll("details").forEach(d => { d.open = true; });
+    const still = new CSSStyleSheet();  // or axe measures colours on their way from light to dark
+    still.replaceSync("* { transition: none !important; }");
+    document.adoptedStyleSheets = [still];
     const seen = new Set();
     for (const token of document.querySelectorAll(".highlight span")) {
         const kind = token.parentElement.className + " " + token.className;
