@@ -10,7 +10,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test book serve notebooks tables bench lint lock clean
+.PHONY: help lab test book serve notebooks tables grid bench lint lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ notebooks: $(READY) ## run all notebooks and save them with their outputs
 
 tables: $(READY) ## measure again what takes too long for a notebook: an hour or so
 	@$(RUN) book/tables.py
+
+grid: $(READY) ## run anew what the explorers show without a kernel: half an hour
+	@$(RUN) -m transfer_course.widgets.grid
 
 bench: $(READY) ## measure how fast the course is: ten minutes on a machine with nothing else to do
 	@$(RUN) tests/bench.py

@@ -5,6 +5,8 @@ alone, not on the hour or on this machine's Python, so a second run changes a fi
 output has changed. A notebook in which a cell fails or writes to stderr is left as it was.
 """
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +22,7 @@ METADATA = {
 }
 # What editors leave in the metadata of a cell without its author's doing.
 TRACES = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted")
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 # Without it each kernel warns that what it says to us could be overheard.
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
 
@@ -56,7 +59,26 @@ def execute(path):
                 if "WARNING:" in output.get("text", ""):  # TensorFlow's go to stdout
                     sys.exit(f"{where} prints a warning:\n{cell.source}\n\n{output.text}")
     client.set_widgets_metadata()
-    return notebook
+    return _with_numbered_widgets(notebook)
+
+
+def _with_numbered_widgets(notebook):
+    """The notebook with its widgets named in their order: their ids are drawn at random.
+
+    Keeps those that a cell shows, and what they refer to.
+    """
+    if "widgets" not in notebook.metadata:
+        return notebook
+    saved = notebook.metadata.widgets[WIDGET_STATE]
+    ids = re.findall(r'"model_id": "(\w+)"', nbformat.writes(notebook))
+    for name in ids:  # which grows meanwhile
+        refers_to = re.findall(r"IPY_MODEL_(\w+)", json.dumps(saved["state"][name]))
+        ids += [other for other in refers_to if other not in ids]
+    saved["state"] = {name: saved["state"][name] for name in dict.fromkeys(ids)}
+    text = nbformat.writes(notebook)
+    for number, name in enumerate(saved["state"], 1):
+        text = text.replace(name, f"widget-{number}")
+    return nbformat.reads(text, as_version=4)
 
 
 if __name__ == "__main__":

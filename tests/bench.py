@@ -11,26 +11,31 @@ once (loading TensorFlow, the data, the first compilation) is done before the fi
 
 import os
 import platform
+import random
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from threading import active_count
+from time import perf_counter, sleep
 
 import numpy as np
 
 import transfer_course as tc
 from transfer_course import features
 from transfer_course._engine import keras, tf
+from transfer_course.widgets import experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def rounds(count: int, **contestants: Callable) -> tuple[dict, dict]:
+def rounds(count: int, forget: bool = True, **contestants: Callable) -> tuple[dict, dict]:
     """Run the contestants in turn, after a round that does not count.
+
+    ``forget`` the features of pictures before each run, as if they were never seen.
 
     Returns the median ratios of their times, in units of the first one (3.0: it took three times as
     long), and what each returned last.
@@ -38,7 +43,8 @@ def rounds(count: int, **contestants: Callable) -> tuple[dict, dict]:
     times, results = {name: [] for name in contestants}, {}
     for _ in range(count + 1):
         for name, run in contestants.items():
-            features._kept.clear()  # as with pictures that were never seen
+            if forget:
+                features._kept.clear()
             start = perf_counter()
             results[name] = run()
             times[name].append(perf_counter() - start)
@@ -50,13 +56,19 @@ def rounds(count: int, **contestants: Callable) -> tuple[dict, dict]:
     return ratios, results
 
 
-def plain(backbone, data, freeze: str | None, epochs: int, learning_rate: float) -> Callable:
+def plain(
+    backbone, data, freeze: str | None, epochs: int, learning_rate: float, **validation
+) -> Callable:
     """The way of the article, in plain Keras. Building the model is not counted."""
 
     def run():
         model.set_weights(start)
-        model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
-        model.fit(data.images, data.labels, batch_size=32, epochs=epochs, verbose=0)
+        model.compile(
+            keras.optimizers.Adam(learning_rate),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"] if validation else [],
+        )
+        model.fit(data.images, data.labels, batch_size=32, epochs=epochs, verbose=0, **validation)
         return model
 
     model = _network(backbone, data, freeze)
@@ -152,17 +164,83 @@ def adapt_trainers(backbone, data, epochs: int) -> dict[str, Callable]:
     return {"fine_tune": fine_tuning, "l2_sp": regular_transfer}
 
 
-def import_ratio() -> float:
-    """`import transfer_course` as a share of `import tensorflow`, each in a process of its own."""
+def start_ratio(code: str) -> float:
+    """How long it takes in units of `import tensorflow`, each in a process of its own."""
 
-    def seconds(module):
-        code = (
-            f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
-        )
+    def seconds(code):
+        code = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
         command = [sys.executable, "-c", code]
         return float(subprocess.check_output(command, stderr=subprocess.DEVNULL))
 
-    return median(seconds("transfer_course") / seconds("tensorflow") for _ in range(3))
+    return median(seconds(code) / seconds("import tensorflow") for _ in range(3))
+
+
+def move_to(settings: dict) -> Callable:
+    """A move of the explorer; gives how much of its time the first point of the curve took."""
+
+    def run():
+        points = []
+        start = perf_counter()
+        experiment.measure("digits", settings, 0, lambda curves: points.append(perf_counter()))
+        return (points[0] - start) / (perf_counter() - start)
+
+    return run
+
+
+def slider_moves() -> None:
+    """What a move of the explorer costs, against the same curve by plain Keras."""
+    backbone, pool, test, _ = experiment.world("digits")
+    train, _ = tc.few_shot(pool, shots=5, seed=0)
+    at = {"method": "fine_tune", "lam": 1, "shots": 5, "learning_rate": 1e-3}
+    for freeze, must in (("pool2", 10), ("nothing", 5), ("all", 30)):
+        last_frozen = {"nothing": None, "all": "features"}.get(freeze, freeze)
+        keras_way = plain(
+            backbone,
+            train,
+            last_frozen,
+            epochs=60,
+            learning_rate=1e-3,
+            validation_data=(test.images, test.labels),
+            validation_freq=list(experiment.EPOCHS["digits"]),
+        )
+        found, results = rounds(
+            5, forget=False, ours=move_to(at | {"freeze": freeze}), plain=keras_way
+        )
+        what = f"a move of the explorer (digits, 5 shots, 60 epochs), frozen: {freeze}"
+        row(f"{what}: faster than plain `fit`", f"{must}×", f"{found['plain']:.1f}×")
+        row("… first point of the curve, as a share of the run", "< 0.1", f"{results['ours']:.2f}")
+
+
+def storm() -> str:
+    """200 random moves in 20 seconds: what is left when they are over."""
+    explorer = tc.widgets.TransferExplorer()
+    said = []
+    explorer.send = said.append
+    draw = random.Random(0)
+    positions = experiment.POSITIONS["digits"]
+
+    def moves(count, pause):
+        for number in range(count):
+            at = {name: draw.choice(values) for name, values in positions.items()}
+            explorer._hear({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+            sleep(pause)
+        while explorer._worker:
+            sleep(0.01)
+
+    moves(100, 0.3)  # every network has been compiled by then
+    before, threads = resident(), active_count()
+    said.clear()
+    moves(200, 0.1)
+    assert (said[-1]["kind"], said[-1]["id"]) == ("done", 199), said[-1]
+    assert not [message for message in said if message["kind"] == "problem"]
+    grown = resident() - before
+    return f"the last one won; threads {active_count() - threads:+d}, memory {grown:+.0f} MB"
+
+
+def resident() -> float:
+    """The memory of this process now, in MB; 0 where there is no /proc to ask."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * 4096 / 1e6 if pages.exists() else 0
 
 
 def notebook_costs(path: Path) -> tuple[float, float]:
@@ -258,7 +336,12 @@ def main() -> None:
         "≤ 1.10×",
         f"{found['l2_sp']:.2f}×",
     )
-    row("`import transfer_course` against `import tensorflow`", "< 0.1×", f"{import_ratio():.4f}×")
+    slider_moves()
+    row("200 moves of the explorer in 20 s", "the last one wins, nothing is left", storm())
+    imports = start_ratio("import transfer_course")
+    row("`import transfer_course` against `import tensorflow`", "< 0.1×", f"{imports:.4f}×")
+    explorer = start_ratio("import transfer_course as tc; tc.widgets.TransferExplorer()")
+    row("a usable explorer, against the same", "< 2×", f"{explorer:.2f}×")
     for path in NOTEBOOKS:
         seconds, memory = notebook_costs(path)
         row(f"memory to run {path.stem} (time)", "< 2 GB", f"{memory:.2f} GB ({seconds:.0f} s)")

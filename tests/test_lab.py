@@ -149,3 +149,61 @@ def test_all_cells_run_in_jupyterlab(lab, name):
     assert asked == [], "JupyterLab asks or announces something that is not the course's"
     assert trouble == []
     assert report.read_text() == "", "the server or a kernel asks another host"
+
+
+# What a reader of the explorer sees: the state, the words and the drawings.
+SEEN = """explorer => [
+    explorer.dataset.state,
+    explorer.querySelector(".tc-words").textContent,
+    explorer.querySelector(".tc-results").innerHTML,
+]"""
+
+
+@pytest.mark.browser
+def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
+    address, token, _, report = lab
+    report.write_text("")
+    with chromium() as browser, new_page(browser) as (page, trouble):
+        page.goto(f"{address}lab/tree/explorers.ipynb?reset&token={token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.evaluate(RUN_ALL, "explorers.ipynb")
+        page.wait_for_function("() => window.ended", timeout=SECONDS * 1000)
+        digits = page.locator(".tc-explorer").first
+        digits.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "() => document.querySelector('.tc-origin').textContent.includes('Move something')",
+            timeout=SECONDS * 1000,
+        )
+
+        def moved(act):
+            """The words before and after, once what was set off has been trained."""
+            before = digits.evaluate(SEEN)
+            act()
+            page.wait_for_function(
+                """words => {
+                    const explorer = document.querySelector(".tc-explorer");
+                    const now = explorer.querySelector(".tc-words").textContent;
+                    return explorer.dataset.state === "computed" && now !== words;
+                }""",
+                arg=before[1],
+                timeout=SECONDS * 1000,
+            )
+            after = digits.evaluate(SEEN)
+            assert after[2] != before[2]
+
+        cell = page.evaluate(
+            "() => document.querySelector('.jp-mod-active')?.dataset.windowedListIndex"
+        )
+        sliders = digits.locator("input[type=range]:enabled")
+        for number in range(sliders.count()):
+            sliders.nth(number).focus()
+            moved(lambda: page.keyboard.press("ArrowLeft" if number else "ArrowRight"))  # noqa: B023
+        assert cell == page.evaluate(
+            "() => document.querySelector('.jp-mod-active')?.dataset.windowedListIndex"
+        ), "the arrow keys have left the slider for another cell"
+        moved(lambda: digits.get_by_label("L2-SP").check())
+        moved(lambda: digits.get_by_role("button", name="Draw other shots").click())
+        box = digits.locator("input[type=range]:enabled").nth(1).bounding_box()
+        moved(lambda: page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2))
+    assert trouble == []
+    assert report.read_text() == "", "the server or a kernel asks another host"

@@ -75,6 +75,16 @@ def stop_button():
         _stop_is_asked.reset(outer)
 
 
+@contextmanager
+def stopped_by(asked):
+    """Have the function ``asked()`` press the stop button of the block, in any thread."""
+    outer = _stop_is_asked.set(asked)
+    try:
+        yield
+    finally:
+        _stop_is_asked.reset(outer)
+
+
 def report_stop(sentence: str) -> None:
     """Say, after the block, that it was stopped, unless a longer run around it has that to say."""
     if _stop_is_asked.get() is None:

@@ -13,7 +13,9 @@ It is Keras's own training step, with these things arranged around it:
 import copy
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
 from time import perf_counter
 from typing import NamedTuple
@@ -60,14 +62,15 @@ def fit(
     with _bench_for(model) as bench, stop_button() as stopped:
         _reset(bench, learning_rate, seed)
         cache = cache and _fits_budget(bench, len(data))
+        digest = _digest(bench)
         inputs = (
-            _features(bench, _digest(bench), data.images, verbose)
-            if cache
-            else [tf.constant(data.images)]
+            _features(bench, digest, data.images, verbose) if cache else [tf.constant(data.images)]
         )
         labels = tf.constant(data.labels)
+        watch = _watch.get()
+        seen = _features(bench, digest, watch.images, verbose) if watch else []
         with progress(epochs, "epoch", verbose) as show:
-            for chunk in _in_chunks(orders):
+            for chunk in _in_chunks(orders, watch.epochs if watch else ()):
                 if stopped():
                     break
                 _copy_penalties(model.trainable_weights, bench.trainable)
@@ -78,6 +81,9 @@ def fit(
                 show(len(history.epoch), **{k: f"{v:.3f}" for k, v in logs_of_epoch.items()})
                 if not math.isfinite(loss):
                     break
+                if watch and len(history.epoch) in watch.epochs:
+                    guesses = bench.run_tail(seen).numpy()
+                    watch.report(len(history.epoch), logs_of_epoch, guesses)
         _check_finite(model, bench, history, learning_rate)
         _copy(bench.weights, model.weights)
     if len(history.epoch) < epochs:
@@ -86,6 +92,30 @@ def fit(
             f"learned in them."
         )
     return model
+
+
+class _Watch(NamedTuple):
+    epochs: tuple[int, ...]
+    images: np.ndarray
+    report: Callable
+
+
+_watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(epochs, images: np.ndarray, report: Callable):
+    """Have the trainings of the block report on the way how they do on other pictures.
+
+    ``report(epoch, logs, probabilities)`` is called after each of ``epochs``, with the loss and the
+    accuracy of that epoch and the probabilities (n, classes) for ``images``. Chunks end there, so a
+    curve has its points at the same epochs on any machine.
+    """
+    token = _watch.set(_Watch(tuple(epochs), images, report))
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 def predict(model, images: np.ndarray) -> np.ndarray:
@@ -253,11 +283,15 @@ def _fits_budget(bench: _Bench, pictures: int) -> bool:
     return size <= BUDGET
 
 
-def _in_chunks(orders: np.ndarray):
-    """Cut a run into chunks of half a second, but of no more than a tenth of the run."""
+def _in_chunks(orders: np.ndarray, stops: tuple[int, ...] = ()):
+    """Cut a run into chunks of half a second, but of no more than a tenth of the run.
+
+    With ``stops``, a chunk also ends after each of these epochs.
+    """
     most = math.ceil(len(orders) / 10)
     done, size = 0, 1  # one epoch, until the pace is known
     while done < len(orders):
+        size = min([size, *(stop - done for stop in stops if stop > done)])
         start = perf_counter()
         yield orders[done : done + size]
         pace = (perf_counter() - start) / size

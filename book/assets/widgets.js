@@ -1,0 +1,39 @@
+// Shows the widgets that a notebook was saved with, where no kernel runs. Each is an anywidget: the
+// text of a module with `render`, the text of a style sheet, and its values. The module runs as an
+// inline script, which a page from a disk and a strict Content-Security-Policy admit; import() of
+// a text would need neither more nor less code, but they refuse it.
+(() => {
+  const modules = {};
+  const styles = new Set();
+
+  function start(holder, state) {
+    const id = state._anywidget_id;
+    if (!modules[id]) {
+      const script = document.createElement("script");
+      window.startWidget = module => { modules[id] = module; };
+      script.textContent =
+        `startWidget((() => {${state._esm.replace("export default", "return")}})());`;
+      document.head.append(script);
+    }
+    if (!styles.has(state._css)) {
+      styles.add(state._css);
+      document.head.append(
+        Object.assign(document.createElement("style"), { textContent: state._css })
+      );
+    }
+    const model = { get: name => state[name], on() {}, off() {}, send() {} };
+    modules[id].render({ model, el: holder });
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const saved = document.querySelector("script[type='application/vnd.jupyter.widget-state+json']");
+    if (!saved) return;
+    const { state } = JSON.parse(saved.textContent);
+    const views = "script[type='application/vnd.jupyter.widget-view+json']";
+    for (const view of document.querySelectorAll(views)) {
+      const holder = document.createElement("div");
+      view.after(holder);
+      start(holder, state[JSON.parse(view.textContent).model_id].state);
+    }
+  });
+})();

@@ -1,0 +1,266 @@
+"""The explorers: their arithmetic and names against Python's, the grid against new runs, and moves
+against the rule that the last one wins. How they look to a reader is in test_book and test_lab."""
+
+import itertools
+import json
+import random
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from browser import chromium, new_page
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import transfer_course as tc
+from transfer_course import linear_theory
+from transfer_course.widgets import experiment, grid
+
+WORLDS = list(experiment.POSITIONS)
+AT = {"method": "fine_tune", "freeze": "pool2", "lam": 1, "shots": 5, "learning_rate": 1e-3}
+
+
+@pytest.fixture(scope="module")
+def page():
+    with chromium() as browser, new_page(browser) as (page, trouble):
+        page.goto("about:blank")
+        yield page
+    assert trouble == []
+
+
+def in_page(page, widget, expression, argument):
+    """What an expression about the widget's module gives in a browser."""
+    module = widget._esm.replace("export default", "return")
+    return page.evaluate(f"at => (module => {expression})((() => {{{module}}})())", argument)
+
+
+# The page's arithmetic
+
+
+@pytest.mark.browser
+def test_the_page_computes_what_python_does(page):
+    draw = np.random.default_rng(0)
+    points = [
+        {
+            "samples": int(draw.integers(10, 1000)),
+            "noise": draw.uniform(0.1, 3),
+            "distance": draw.uniform(0.1, 4),
+            "lam": 10 ** draw.uniform(-2, 2),
+        }
+        for _ in range(50)
+    ]
+    names = ["bias", "variance", "risk", "bestLambda", "bestRisk", "ridge", "border"]
+    found = in_page(
+        page,
+        tc.widgets.LinearExplorer(),
+        f"at.map(point => {json.dumps(names)}.map(name => module.theory[name](point)))",
+        points,
+    )
+    for point, values in zip(points, found, strict=True):
+        lam, distance = point["lam"], point["distance"]
+        task = {"features": 10, "samples": point["samples"], "noise": point["noise"]}
+        risk = linear_theory.isotropic_risk(**task, distance=distance, lam=lam)
+        ridge = linear_theory.best_isotropic_risk(**task, distance=2.0)
+        expected = [
+            risk.squared_bias,
+            risk.variance,
+            risk.total,
+            linear_theory.best_lambda(**task, distance=distance),
+            linear_theory.best_isotropic_risk(**task, distance=distance),
+            ridge,
+            linear_theory.negative_transfer_border(**task, lam=lam, no_transfer=ridge),
+        ]
+        np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)
+
+
+def every_position(world):
+    positions = experiment.POSITIONS[world]
+    return [dict(zip(positions, at, strict=True)) for at in itertools.product(*positions.values())]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_page_finds_every_position_in_the_grid(page, world):
+    at = every_position(world)
+    keys = in_page(page, tc.widgets.TransferExplorer(world), "at.map(module.keyOf)", at)
+    assert keys == [experiment.key(settings) for settings in at]
+    assert set(keys) == set(grid.load(world))
+
+
+# The grid
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_grid_has_whole_runs_within_bounds(world):
+    _, test = experiment.target(world)
+    layers = len(tc.widgets.TransferExplorer(world).layers)
+    for key, runs in grid.load(world).items():
+        assert len(runs) == experiment.EPISODES[world], key
+        for train, tested, drift, kept, wrong in runs:
+            assert len(train) == len(tested) == len(experiment.EPOCHS[world])
+            assert len(drift) == layers
+            assert all(0 <= share <= 1000 for share in [*train, *tested, kept])
+            assert all(test.labels[index] != guess for index, guess in wrong)
+            assert max(drift) == 0 or not key.startswith("feature_reuse"), key
+
+
+SPOTS = [
+    ("digits", AT | {"method": "feature_reuse", "learning_rate": 0.01}),
+    ("digits", AT | {"method": "l2_sp", "shots": 1, "lam": 10, "learning_rate": 0.01}),
+    ("digits", AT),
+    ("emoji", AT | {"method": "fine_tune", "freeze": "block15", "shots": 1}),
+]
+
+
+@pytest.mark.parametrize(("world", "at"), SPOTS, ids=lambda it: it if isinstance(it, str) else "")
+def test_points_computed_again_are_what_the_grid_says(world, at):
+    """Differences are another machine's rounding, which grows with every step of the source and of
+    the target; most of all in what the source's old head makes of the new features."""
+    train, tested, drift, kept, _ = grid.load(world)[experiment.key(at)][0]
+    again = experiment.measure(world, at, episode=0)
+    np.testing.assert_allclose(again["train"][-1], train[-1] / 1000, atol=0.11)
+    np.testing.assert_allclose(again["test"], np.array(tested) / 1000, atol=0.13)
+    np.testing.assert_allclose(list(again["drift"].values()), np.array(drift) / 1000, atol=0.03)
+    assert again["kept"] == pytest.approx(kept / 1000, abs=0.3)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_no_test_picture_is_ever_drawn(world):
+    pool, test = experiment.target(world)
+    together = {image.tobytes() for image in pool.images} & {i.tobytes() for i in test.images}
+    assert not together
+    for shots in experiment.POSITIONS[world]["shots"]:
+        train, _ = tc.few_shot(pool, shots, seed=1)
+        assert {image.tobytes() for image in train.images} <= {i.tobytes() for i in pool.images}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_what_is_embedded_stays_small(world):
+    widget = tc.widgets.TransferExplorer(world)
+    assert len(json.dumps(widget.get_state(), default=repr)) < 300_000
+
+
+def final(world, at):
+    return np.mean([run[1][-1] for run in grid.load(world)[experiment.key(at)]]) / 1000
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_stories_are_true_in_the_grid(world):
+    for story in tc.widgets.TransferExplorer(world).stories:
+        gain = final(world, story["shown"]) - final(world, story["pinned"])
+        assert (gain < -0.03) if "wrecks" in story["title"] else (gain > 0.03), story["title"]
+
+
+# Moves
+
+
+@pytest.fixture
+def explorer(monkeypatch):
+    """An explorer, and what it says to the page."""
+    widget = tc.widgets.TransferExplorer()
+    said = []
+    monkeypatch.setattr(widget, "send", said.append)
+    yield widget, said
+    widget.close()
+
+
+def until_idle(widget):
+    end = time.monotonic() + 120
+    while widget._worker:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_move_trains_and_the_curve_grows(explorer):
+    widget, said = explorer
+    widget._hear({"kind": "move", "id": 7, "settings": AT, "episodes": [1]})
+    until_idle(widget)
+    kinds = [message["kind"] for message in said]
+    count = len(experiment.EPOCHS["digits"])
+    assert kinds == ["loading", "ready", *["growing"] * count, "done"]
+    assert {message["id"] for message in said} == {7}
+    assert said[-1]["run"] == grid.packed(experiment.measure("digits", AT, episode=1))
+
+
+def test_a_newer_move_stops_the_older_run(explorer):
+    widget, said = explorer
+    slow = AT | {"method": "from_scratch", "shots": 5}
+    experiment.world("digits")
+    widget._hear({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
+    while not any(message["kind"] == "growing" for message in said):
+        time.sleep(0.01)
+    widget._hear({"kind": "move", "id": 2, "settings": AT, "episodes": [0]})
+    until_idle(widget)
+    done = [message["id"] for message in said if message["kind"] == "done"]
+    assert done == [2]
+
+
+def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(explorer):
+    widget, said = explorer
+    experiment.world("digits")
+    threads = threading.active_count()
+    draw = random.Random(0)
+    for number in range(200):
+        at = {name: draw.choice(values) for name, values in widget.positions.items()}
+        widget._hear({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+        time.sleep(0.01)
+    until_idle(widget)
+    assert (said[-1]["kind"], said[-1]["id"]) == ("done", 199)
+    assert not [message for message in said if message["kind"] == "problem"]
+    assert threading.active_count() <= threads
+
+
+def test_closing_ends_the_work(explorer):
+    widget, said = explorer
+    slow = AT | {"method": "from_scratch", "shots": 5}
+    widget._hear({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
+    widget.close()
+    until_idle(widget)
+    assert not [message for message in said if message["kind"] == "done"]
+
+
+def test_what_goes_wrong_is_said_on_the_page(explorer):
+    widget, said = explorer
+    widget._hear({"kind": "move", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]})
+    until_idle(widget)
+    assert said[-1]["kind"] == "problem"
+    assert "shots=99999" in said[-1]["text"]
+
+
+# Names
+
+
+@given(st.sampled_from(every_position("digits")))
+@settings(max_examples=50, deadline=None)
+def test_what_does_not_matter_is_not_in_the_name(at):
+    other = at | {"lam": 7.0}
+    same = experiment.key(at) == experiment.key(other)
+    assert same == (at["method"] != "l2_sp" or at["freeze"] == "all")
+
+
+def test_an_unknown_world_is_refused():
+    with pytest.raises(ValueError, match=r"world='faces' is unknown: use .*digits.*emoji"):
+        tc.widgets.TransferExplorer("faces")
+
+
+def test_what_the_notebooks_were_saved_with_is_what_there_is_now():
+    """A page without a kernel runs the module and shows the grid that its notebook holds."""
+    explorers = [*map(tc.widgets.TransferExplorer, WORLDS), tc.widgets.LinearExplorer()]
+    now = [
+        {name: getattr(it, name) for name in it.keys if name in ("_esm", "_css", "grid", "stories")}
+        for it in explorers
+    ]
+    found = 0
+    for path in (Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"):
+        widgets = nbformat.read(path, as_version=4).metadata.get("widgets", {})
+        for saved in (
+            widgets.get("application/vnd.jupyter.widget-state+json", {}).get("state", {}).values()
+        ):
+            if saved["model_name"] == "AnyModel":
+                found += 1
+                state = saved["state"]
+                assert {name: state[name] for name in state if name in now[0]} in now, path.name
+    assert found >= 5

@@ -1,0 +1,106 @@
+// What both explorers are made of: controls with labels, and small charts in SVG.
+// Colours come from explorer.css, so that dark mode and print are settled there.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function element(parent, name, attributes = {}, text = "") {
+  const svg = ["svg", "g", "path", "line", "circle", "rect", "text", "title"].includes(name);
+  const made = svg ? document.createElementNS(SVG, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
+function root(el, label) {
+  el.classList.add("tc-explorer");
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", label);
+  // JupyterLab moves between cells with the arrow keys, unless they stay in here.
+  el.addEventListener("keydown", event => {
+    if (/^(Arrow|Page|Home|End)/.test(event.key)) event.stopPropagation();
+  });
+  return el;
+}
+
+// A slider over named positions. `moved` is called with the new position's index.
+function slider(parent, label, names, start, moved) {
+  const box = element(parent, "label", { class: "tc-slider" });
+  element(box, "span", {}, label);
+  const shown = element(box, "output");
+  const input = element(box, "input", { type: "range", min: 0, max: names.length - 1, step: 1 });
+  const show = index => {
+    input.value = index;
+    shown.textContent = names[index];
+    input.setAttribute("aria-valuetext", names[index]);
+  };
+  show(start);
+  input.addEventListener("input", () => {
+    show(Number(input.value));
+    moved(Number(input.value));
+  });
+  return {
+    show,
+    use: used => {
+      input.disabled = !used;
+      box.classList.toggle("tc-unused", !used);
+    },
+  };
+}
+
+function button(parent, text, pressed) {
+  const made = element(parent, "button", { type: "button" }, text);
+  made.addEventListener("click", pressed);
+  return made;
+}
+
+// Axes with ticks and labels; returns the drawing, emptied, and the two scales.
+function chart(holder, { label, x, y, width = 340, height = 210 }) {
+  holder.replaceChildren();
+  const svg = element(holder, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+  svg.setAttribute("aria-label", label);
+  const [left, right, top, bottom] = [58, width - 16, 10, height - 38];
+  const scale = ({ from, to, log }, low, high) => value => {
+    const at = log ? Math.log : v => v;
+    const share = (at(value) - at(from)) / (at(to) - at(from));
+    return low + Math.max(-0.02, Math.min(1.02, share)) * (high - low);
+  };
+  const px = scale(x, left, right), py = scale(y, bottom, top);
+  for (const [tick, text = tick] of x.ticks) {
+    element(svg, "line", { x1: px(tick), x2: px(tick), y1: top, y2: bottom, class: "tc-grid" });
+    const at = { x: px(tick), y: bottom + 14, "text-anchor": "middle" };
+    element(svg, "text", at, text);
+  }
+  for (const [tick, text = tick] of y.ticks) {
+    element(svg, "line", { x1: left, x2: right, y1: py(tick), y2: py(tick), class: "tc-grid" });
+    element(svg, "text", { x: left - 5, y: py(tick) + 4, "text-anchor": "end" }, text);
+  }
+  const below = { x: (left + right) / 2, y: height - 6, "text-anchor": "middle" };
+  element(svg, "text", below, x.label);
+  const turned = `rotate(-90) translate(${-(top + bottom) / 2} 12)`;
+  element(svg, "text", { transform: turned, "text-anchor": "middle" }, y.label);
+  return { svg, px, py, left, right, top, bottom };
+}
+
+function line({ svg, px, py }, points, kind) {
+  const path = points.map(([x, y], i) => `${i ? "L" : "M"}${px(x)} ${py(y)}`).join("");
+  element(svg, "path", { d: path, class: `tc-line tc-${kind}` });
+}
+
+function dots({ svg, px, py }, points, kind) {
+  for (const [x, y] of points)
+    element(svg, "circle", { cx: px(x), cy: py(y), r: 3, class: `tc-dot tc-${kind}` });
+}
+
+// A legend whose samples look like the lines: colour, dash and mark.
+function legend(parent, entries) {
+  const list = element(parent, "ul", { class: "tc-legend" });
+  const make = (kind, text) => {
+    const item = element(list, "li");
+    const svg = element(item, "svg", { viewBox: "0 0 30 10", "aria-hidden": "true" });
+    element(svg, "path", { d: "M0 5L30 5", class: `tc-line tc-${kind}` });
+    element(item, "span", {}, text);
+    return item;
+  };
+  return Object.fromEntries(entries.map(([kind, text]) => [kind, make(kind, text)]));
+}

@@ -1,0 +1,260 @@
+"""The transfer explorer: move a slider, and a real network is trained while you watch.
+
+The page and the kernel talk in messages, so that the page never waits:
+
+- page to kernel: ``hello``, once; ``move``, with the position of the controls and the draws of the
+  shots (episodes) that are wanted there.
+- kernel to page: ``loading`` and ``ready``; while it trains, ``growing`` with the curves so far;
+  ``done`` with a run as the grid holds it; ``problem`` with a sentence.
+
+Nobody answers the page's ``hello`` where no kernel runs, so it goes on drawing from the grid.
+"""
+
+import base64
+import io
+from pathlib import Path
+from threading import Lock, Thread
+
+import anywidget
+import numpy as np
+import traitlets
+from PIL import Image
+
+from transfer_course.dataset import one_of
+from transfer_course.widgets import experiment
+from transfer_course.widgets.grid import load, packed
+
+HERE = Path(__file__).parent
+_FREEZE_NAMES = {
+    "nothing": "nothing",
+    "pool1": "block 1",
+    "pool2": "block 2",
+    "flatten": "block 3",
+    "block11": "block 11",
+    "block15": "block 15",
+    "all": "everything (all but the head)",
+}
+_WORLDS = {
+    "digits": {
+        "layers": ["conv1", "conv2", "conv3", "features"],
+        "kept_title": "How much of the source task is kept: accuracy on MNIST with the source's "
+        "own head",
+        "kept_words": "Accuracy that is kept on the source task:",
+        "start": {
+            "method": "fine_tune",
+            "freeze": "nothing",
+            "lam": 1,
+            "shots": 5,
+            "learning_rate": 1e-3,
+        },
+        "picture_size": 28,
+    },
+    "emoji": {
+        "layers": ["stem", *(f"block{number}" for number in range(1, 17)), "top"],
+        "kept_title": "How much of the source task is kept: pictures to which ImageNet's head "
+        "gives the same of its 1,000 answers as before",
+        "kept_words": "ImageNet's head gives the same answers as before for",
+        "start": {
+            "method": "fine_tune",
+            "freeze": "block15",
+            "lam": 1,
+            "shots": 5,
+            "learning_rate": 1e-3,
+        },
+        "picture_size": 40,
+    },
+}
+
+
+class TransferExplorer(anywidget.AnyWidget):
+    """Sliders for how a source network is transferred, and what comes of it.
+
+    With a kernel each move trains for real, in the background: the curve grows, a newer position
+    stops the older run at its next chunk, and other cells run meanwhile. Without one, as on the
+    published page, the same controls show a grid of runs made beforehand. The page says which.
+
+    Parameters
+    ----------
+    world
+        ``"digits"``: a small CNN that learned MNIST reads other people's digits; ``"emoji"``:
+        EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower).
+
+    Raises
+    ------
+    ValueError
+        There is no such world.
+
+    Example
+    -------
+    >>> import transfer_course as tc
+    >>> tc.widgets.TransferExplorer()
+    TransferExplorer(world='digits')
+    """
+
+    _esm = (HERE / "common.js").read_text("utf8") + (HERE / "transfer.js").read_text("utf8")
+    _css = HERE / "explorer.css"
+
+    world = traitlets.Unicode().tag(sync=True)
+    positions = traitlets.Dict().tag(sync=True)
+    start = traitlets.Dict().tag(sync=True)
+    freeze_names = traitlets.Dict().tag(sync=True)
+    stories = traitlets.List().tag(sync=True)
+    epochs = traitlets.List().tag(sync=True)
+    episodes = traitlets.Int().tag(sync=True)
+    grid = traitlets.Dict().tag(sync=True)
+    layers = traitlets.List().tag(sync=True)
+    kept_title = traitlets.Unicode().tag(sync=True)
+    kept_words = traitlets.Unicode().tag(sync=True)
+    pictures = traitlets.Dict().tag(sync=True)
+    test_labels = traitlets.List().tag(sync=True)
+    class_names = traitlets.List().tag(sync=True)
+
+    def __init__(self, world: str = "digits"):
+        self._lock = Lock()
+        self._wanted = None  # the newest message that waits for the worker
+        self._worker = None
+        one_of("world", world, tuple(_WORLDS))
+        about = dict(_WORLDS[world])
+        _, test = experiment.target(world)
+        super().__init__(
+            world=world,
+            positions=experiment.POSITIONS[world],
+            freeze_names=_FREEZE_NAMES,
+            stories=STORIES[world],
+            epochs=list(experiment.EPOCHS[world]),
+            episodes=experiment.EPISODES[world],
+            grid=load(world),
+            pictures=_contact_sheet(test.images, about.pop("picture_size")),
+            test_labels=test.labels.tolist(),
+            class_names=list(test.class_names),
+            **about,
+        )
+        self.on_msg(lambda _, message, buffers: self._hear(message))
+
+    def close(self):
+        """End the work in the background and take the widget off the page."""
+        with self._lock:
+            self._wanted = {"kind": "close"}
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"TransferExplorer(world={self.world!r})"
+
+    def _hear(self, message: dict) -> None:
+        with self._lock:
+            if message["kind"] == "hello" and self._wanted:
+                return  # a move says the same and more
+            self._wanted = message
+            if self._worker is None:
+                self._worker = Thread(target=self._work, name="explorer", daemon=True)
+                self._worker.start()
+
+    def _work(self) -> None:
+        """Serve the newest message until there is none: the thread ends with its work."""
+        while True:
+            with self._lock:
+                message, self._wanted = self._wanted, None
+                if message is None or message["kind"] == "close":
+                    self._worker = None
+                    return
+            self._serve(message)
+
+    def _serve(self, message: dict) -> None:
+        def send(kind, **content):
+            self.send({"kind": kind, "id": message.get("id")} | content)
+
+        try:
+            send("loading")
+            experiment.world(self.world)
+            send("ready")
+            for episode in message.get("episodes", ()):
+                run = experiment.measure(
+                    self.world,
+                    message["settings"],
+                    episode,
+                    report=lambda curves: send(
+                        "growing",
+                        episode=episode,  # noqa: B023
+                        **{part: [1000 * share for share in curves[part]] for part in curves},
+                    ),
+                    given_up=lambda: self._wanted is not None,
+                )
+                send("done", episode=episode, run=packed(run))
+        except experiment.Stopped:
+            pass
+        except Exception as error:  # whatever it is, the reader sees a sentence, not a dead page
+            send("problem", text=f"This run failed: {error}")
+
+
+def _contact_sheet(images: np.ndarray, size: int, columns: int = 20) -> dict:
+    """All pictures on one, as a data URL, so that the page needs no other file."""
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (columns * size, rows * size), "white")
+    for index, image in enumerate(images):
+        picture = Image.fromarray(image.squeeze()).resize((size, size))
+        sheet.paste(picture, (index % columns * size, index // columns * size))
+    file = io.BytesIO()
+    sheet.save(file, "webp", quality=40)
+    url = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return {"url": url, "size": size, "columns": columns}
+
+
+def _at(method: str, shots: int, learning_rate: float, freeze: str = "nothing", lam: float = 1):
+    return {
+        "method": method,
+        "freeze": freeze,
+        "lam": lam,
+        "shots": shots,
+        "learning_rate": learning_rate,
+    }
+
+
+STORIES = {
+    "digits": [
+        {
+            "title": "Reuse wins with one shot",
+            "pinned": _at("fine_tune", 1, 1e-3),
+            "shown": _at("feature_reuse", 1, 1e-2),
+            "text": "One picture of each digit. Fine-tuning (pinned) has sixty thousand weights to "
+            "move and ten pictures to tell it how. Reuse keeps the source as it is, and is ahead. "
+            "Go to five shots and see what is left of the lead.",
+        },
+        {
+            "title": "Too large a step wrecks the features",
+            "pinned": _at("fine_tune", 1, 1e-3),
+            "shown": _at("fine_tune", 1, 1e-2),
+            "text": "The same training with steps ten times as large. Look at how far the layers "
+            "have moved, and at what is kept of the source task.",
+        },
+        {
+            "title": "λ brings it back",
+            "pinned": _at("fine_tune", 1, 1e-2),
+            "shown": _at("l2_sp", 1, 1e-2, lam=100),
+            "text": "Still the large step, but now it costs something to move away from the "
+            "source. Move λ down and watch the layers drift.",
+        },
+    ],
+    "emoji": [
+        {
+            "title": "Reuse, the baseline",
+            "pinned": _at("feature_reuse", 1, 1e-2, freeze="all"),
+            "shown": _at("feature_reuse", 5, 1e-2, freeze="all"),
+            "text": "The features of ImageNet's photos, as they are, and a new head: what one "
+            "drawing of each class (pinned) is enough for, and what five are.",
+        },
+        {
+            "title": "Too large a step wrecks the features",
+            "pinned": _at("fine_tune", 5, 1e-3, freeze="block11"),
+            "shown": _at("fine_tune", 5, 1e-2, freeze="block11"),
+            "text": "The last five blocks train, once with a moderate step (pinned), once with one "
+            "ten times as large.",
+        },
+        {
+            "title": "λ brings it back",
+            "pinned": _at("fine_tune", 5, 1e-2, freeze="block15"),
+            "shown": _at("l2_sp", 5, 1e-2, freeze="block15", lam=10),
+            "text": "The same large step, with the last block on a short leash: about what reuse "
+            "gives. Now take λ = 1 and see that a leash can be too long.",
+        },
+    ],
+}
