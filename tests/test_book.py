@@ -48,8 +48,8 @@ LOOK = """async () => {
 THIN_OUT = """async () => {
     await window.MathJax?.startup?.promise;
     document.querySelectorAll("details").forEach(d => { d.open = true; });
-    const still = new CSSStyleSheet();  // or axe measures colours on their way from light to dark
-    still.replaceSync("* { transition: none !important; }");
+    const still = new CSSStyleSheet();  // or axe measures colours on their way to what they will be
+    still.replaceSync("* { transition: none !important; animation: none !important; }");
     document.adoptedStyleSheets = [still];
     const seen = new Set();
     for (const token of document.querySelectorAll(".highlight span")) {
@@ -399,3 +399,49 @@ def test_the_built_site_can_be_put_on_the_branch_that_pages_shows(site, tmp_path
     subprocess.run(command, cwd=here, check=True)
     listed = git("ls-tree", "-r", "--name-only", "gh-pages", cwd=tmp_path / "hub.git").split("\n")
     assert {".nojekyll", "index.html", f"{PAGES[1]}.html", f"colab/{PAGES[1]}.ipynb"} <= set(listed)
+
+
+# All that a move changes for a reader: the words, and the drawings.
+SEEN = """explorer => [
+    explorer.querySelector(".tc-words").textContent,
+    [...explorer.querySelectorAll("figure svg")].map(svg => svg.outerHTML).join(),
+]"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_explorers_answer_to_keyboard_and_mouse_without_a_kernel(scheme, address, browser):
+    with new_page(browser, viewport=PHONE) as (page, trouble):
+        page.goto(f"{address[scheme]}/explorers.html", wait_until="networkidle")
+        explorers = page.locator(".tc-explorer").all()
+        assert len(explorers) == 3
+
+        def changes(explorer, act, what):
+            before = explorer.evaluate(SEEN)
+            act()
+            after = explorer.evaluate(SEEN)
+            assert after[0] != before[0], f"{what}: the words stay the same"
+            assert after[1] != before[1], f"{what}: the drawing stays the same"
+
+        for explorer in explorers:
+            if explorer.get_by_label("L2-SP").count():
+                assert "No kernel is running" in explorer.locator(".tc-origin").inner_text()
+                methods = explorer.get_by_role("radio")
+                methods.first.check()
+                for number in range(1, methods.count()):
+                    changes(explorer, lambda: page.keyboard.press("ArrowDown"), f"method {number}")
+                changes(explorer, lambda: methods.first.click(), "a method, by mouse")  # noqa: B023
+                explorer.get_by_label("L2-SP").check()
+            for slider in explorer.get_by_role("slider").all():
+                name = slider.evaluate("it => it.closest('label').textContent")
+                slider.focus()
+                page.keyboard.press("Home")
+                changes(explorer, lambda: page.keyboard.press("ArrowRight"), f"{name}, by keyboard")
+                page.keyboard.press("Home")
+                slider.scroll_into_view_if_needed()
+                box = slider.bounding_box()
+                end = box["x"] + box["width"] - 5, box["y"] + box["height"] / 2
+                changes(explorer, lambda: page.mouse.click(*end), f"{name}, by mouse")  # noqa: B023
+            for button in explorer.get_by_role("button").all():
+                changes(explorer, button.click, button.inner_text())
+    assert trouble == []
