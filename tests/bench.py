@@ -16,6 +16,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from threading import active_count
@@ -176,13 +177,24 @@ def start_ratio(code: str) -> float:
 
 
 def move_to(settings: dict) -> Callable:
-    """A move of the explorer; gives how much of its time the first point of the curve took."""
+    """A move of the explorer, to the last point of its curve.
+
+    Gives how much of that time the first point took.
+    """
+    whole = len(experiment.EPOCHS["digits"])
 
     def run():
         points = []
         start = perf_counter()
-        experiment.measure("digits", settings, 0, lambda curves: points.append(perf_counter()))
-        return (points[0] - start) / (perf_counter() - start)
+        with suppress(experiment.Stopped):  # what follows the curve is no part of it
+            experiment.measure(
+                "digits",
+                settings,
+                episode=0,
+                report=lambda curves: points.append(perf_counter()),
+                given_up=lambda: len(points) == whole,
+            )
+        return (points[0] - start) / (points[-1] - start)
 
     return run
 

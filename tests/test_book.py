@@ -253,7 +253,8 @@ def test_search_finds_a_word_of_each_chapter(scheme, soups, address, browser):
         for chapter in CHAPTERS:
             word = a_word_of(soups[f"{chapter}.html"].article)
             page.goto(f"{address[scheme]}/search.html?q={word}")
-            page.wait_for_selector("#search-results li a")
+            # Results come one by one; this says that there are no more.
+            page.get_by_text(re.compile("Search finished|did not match")).wait_for()
             links = page.locator("#search-results li a")
             found = links.evaluate_all("links => links.map(a => a.href)")
             assert any(f"/{chapter}.html" in link for link in found), (chapter, word)
