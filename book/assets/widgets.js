@@ -1,7 +1,6 @@
 // Shows the widgets that a notebook was saved with, where no kernel runs. Each is an anywidget: the
 // text of a module with `render`, the text of a style sheet, and its values. The module runs as an
-// inline script, which a page from a disk and a strict Content-Security-Policy admit; import() of
-// a text would need neither more nor less code, but they refuse it.
+// inline script and not through import(), for which the site's policy would have to admit blob:.
 (() => {
   const modules = {};
   const styles = new Set();
