@@ -25,8 +25,8 @@ from time import perf_counter, sleep
 import numpy as np
 
 import transfer_course as tc
-from transfer_course import features
-from transfer_course._engine import keras, tf
+from transfer_course._backend import keras, tf
+from transfer_course.training import feature_cache as features
 from transfer_course.widgets import experiment
 
 ROOT = Path(__file__).resolve().parent.parent

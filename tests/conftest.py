@@ -12,7 +12,7 @@ import transfer_course as tc
 @pytest.fixture(scope="session")
 def keras():
     """Keras as the package loads it: without TensorFlow's log lines."""
-    from transfer_course._engine import keras
+    from transfer_course._backend import keras
 
     return keras
 

@@ -274,7 +274,7 @@ def kernels_of(model):
 
 
 def test_the_penalty_and_its_gradient(keras):
-    from transfer_course._engine import tf
+    from transfer_course._backend import tf
 
     random = np.random.default_rng(0)
     start, here = random.normal(size=(2, 3, 4, 5)).astype("float32")
@@ -287,7 +287,7 @@ def test_the_penalty_and_its_gradient(keras):
 
 @pytest.mark.parametrize("freeze", [0, "pool1"])
 def test_l2_sp_is_what_a_gradient_tape_does(keras, backbone, draw, freeze):
-    from transfer_course._engine import tf
+    from transfer_course._backend import tf
 
     train, _ = draw
     settings = {"learning_rate": 1e-3, **FEW}

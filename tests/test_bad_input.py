@@ -23,7 +23,7 @@ from PIL import Image
 
 import transfer_course as tc
 from transfer_course.backbones import lite0
-from transfer_course.fresh import layers_of
+from transfer_course.networks.cloning import layers_of
 
 ALGORITHMS = ("from_scratch", "pretrain", "feature_reuse", "fine_tune", "l2_sp")
 

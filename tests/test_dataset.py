@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import transfer_course as tc
-import transfer_course.dataset
+import transfer_course.datasets.dataset
 
 PETS = ("cat", "dog")
 
@@ -29,7 +29,7 @@ def numbers_of(dataset):
 
 
 def test_examples_in_the_docstrings():
-    assert doctest.testmod(transfer_course.dataset).failed == 0
+    assert doctest.testmod(transfer_course.datasets.dataset).failed == 0
 
 
 def test_holds_what_it_was_given():

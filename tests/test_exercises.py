@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import transfer_course as tc
-from transfer_course._engine import keras
+from transfer_course._backend import keras
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 

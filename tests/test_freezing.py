@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import transfer_course as tc
-from transfer_course.freezing import freeze_up_to
-from transfer_course.fresh import copy_of, layers_of
+from transfer_course.networks.cloning import copy_of, layers_of
+from transfer_course.networks.freezing import freeze_up_to
 
 
 def frozen(backbone, freeze):

@@ -20,8 +20,9 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import transfer_course as tc
-from transfer_course import features, training
-from transfer_course.patience import progress, stop_button
+from transfer_course._progress import progress, stop_button
+from transfer_course.training import feature_cache as features
+from transfer_course.training import loop as training
 
 BAR = re.compile(r"(\d+)/(\d+) \[.*<.*\]")  # done/of [so far<left, pace]
 
@@ -61,7 +62,7 @@ def in_terminal(code: str) -> str:
 
 SLOW_LOOP = """
 import time
-from transfer_course.patience import progress
+from transfer_course._progress import progress
 with progress(3, "epoch") as show:
     for done in (1, 2, 3):
         time.sleep({seconds})
@@ -269,7 +270,7 @@ def test_features_above_the_budget_are_not_kept_and_that_is_said(
 def test_what_is_kept_stays_within_the_budget(backbone, monkeypatch):
     monkeypatch.setattr(features, "BUDGET", 100 * 64 * 4)
     train, test = tc.few_shot(tc.datasets.digits(), shots=5)
-    training.predict(tc.feature_reuse(backbone, train, epochs=2), test.images)
+    tc.predict(tc.feature_reuse(backbone, train, epochs=2), test.images)
     rows = [row for rows in features._kept.values() for row in rows]
     assert sum(row.nbytes for row in rows) <= features.BUDGET
     assert all(row.base is None for row in rows)  # a view would keep its whole batch alive

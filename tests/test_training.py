@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import transfer_course as tc
-from transfer_course import features, training
-from transfer_course.fresh import layers_of
-from transfer_course.training import predict
+from transfer_course import predict
+from transfer_course.networks.cloning import layers_of
+from transfer_course.training import feature_cache as features
+from transfer_course.training import loop as training
 
 FEW = {"epochs": 3, "batch_size": 5, "learning_rate": 1e-3}
 

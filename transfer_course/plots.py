@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from transfer_course.dataset import Dataset
+from transfer_course.datasets.dataset import Dataset
 
 _STYLES = [
     ("#0072B2", "o", "-"),
@@ -63,7 +63,7 @@ def feature_maps(backbone, layer: str, image: np.ndarray, maps: int = 8):
     >>> feature_maps(backbone, "conv1", tc.datasets.digits().images[0])
     <Figure size ...>
     """
-    from transfer_course._engine import keras
+    from transfer_course._backend import keras
 
     part = keras.Model(backbone.inputs, backbone.get_layer(layer).output)
     seen = part.predict(image[None], verbose=0)[0]

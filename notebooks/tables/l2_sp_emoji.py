@@ -8,7 +8,6 @@ The 30 rows took 6.5 minutes of processor time, 13 minutes on two cores with oth
 """
 
 import transfer_course as tc
-from transfer_course.training import predict
 
 POINTS = [
     {"learning_rate": learning_rate, "alpha": alpha, "episode": episode}
@@ -47,5 +46,5 @@ def measure(
 
 def _accuracy(model, data) -> float:
     return float(
-        (predict(model, data.images).argmax(axis=1) == data.labels).mean()
+        (tc.predict(model, data.images).argmax(axis=1) == data.labels).mean()
     )

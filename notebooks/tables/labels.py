@@ -8,7 +8,7 @@ Takes about six minutes of processor time.
 import functools
 
 import transfer_course as tc
-from transfer_course._engine import keras
+from transfer_course._backend import keras
 
 METHODS = ["from_scratch", "feature_reuse", "pixels"]
 EPISODES = {shots: 20 for shots in (1, 2, 3, 4, 5, 7, 10, 15, 20)} | {

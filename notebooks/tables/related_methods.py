@@ -10,8 +10,7 @@ import functools
 import numpy as np
 
 import transfer_course as tc
-from transfer_course._engine import keras
-from transfer_course.training import predict
+from transfer_course._backend import keras
 
 WAYS, SUPPORT, QUERIES = 5, 5, 10
 
@@ -52,7 +51,7 @@ def measure(method: str, shots: int, episode: int) -> dict[str, float]:
     if method == "multi-task":
         probabilities = model.predict(test.images, verbose=0)
     else:
-        probabilities = predict(model, test.images)
+        probabilities = tc.predict(model, test.images)
     guesses = probabilities.argmax(axis=1)
     return {"accuracy": float((guesses == test.labels).mean())}
 

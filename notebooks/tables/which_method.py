@@ -14,7 +14,6 @@ The 145 rows took 3.5 minutes of processor time.
 import functools
 
 import transfer_course as tc
-from transfer_course.training import predict
 
 METHODS = {
     "digits": {
@@ -78,5 +77,5 @@ def _world(name: str):
 
 
 def _accuracy(model, data) -> float:
-    guesses = predict(model, data.images).argmax(axis=1)
+    guesses = tc.predict(model, data.images).argmax(axis=1)
     return float((guesses == data.labels).mean())

@@ -1,10 +1,10 @@
 """The baseline without transfer: the same architecture, trained on the few examples alone."""
 
-from transfer_course.checks import check
-from transfer_course.classifier import classifier
-from transfer_course.dataset import Dataset
-from transfer_course.fresh import fresh_copy
-from transfer_course.training import fit
+from transfer_course.algorithms._arguments import check
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.networks.classifier import classifier
+from transfer_course.networks.cloning import fresh_copy
+from transfer_course.training.loop import fit
 
 
 def from_scratch(

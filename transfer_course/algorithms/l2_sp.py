@@ -1,12 +1,13 @@
 """Parameter transfer by L2-SP: fine-tuning on a leash, held to the weights it started from."""
 
-from transfer_course._engine import keras
-from transfer_course.checks import check, check_number
-from transfer_course.classifier import classifier
-from transfer_course.dataset import Dataset
-from transfer_course.freezing import freeze_up_to
-from transfer_course.fresh import copy_of
-from transfer_course.training import fit
+from transfer_course._backend import keras
+from transfer_course._validation import check_number
+from transfer_course.algorithms._arguments import check
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.networks.classifier import classifier
+from transfer_course.networks.cloning import copy_of
+from transfer_course.networks.freezing import freeze_up_to
+from transfer_course.training.loop import fit
 
 
 class L2SP(keras.regularizers.Regularizer):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from transfer_course.checks import check
-from transfer_course.classifier import classifier
-from transfer_course.dataset import Dataset
-from transfer_course.fresh import copy_of
-from transfer_course.training import fit
+from transfer_course.algorithms._arguments import check
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.networks.classifier import classifier
+from transfer_course.networks.cloning import copy_of
+from transfer_course.training.loop import fit
 
 
 def pretrain(

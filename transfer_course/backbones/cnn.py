@@ -2,9 +2,9 @@
 
 from numbers import Integral
 
-from transfer_course._engine import keras
-from transfer_course.dataset import shown
-from transfer_course.fresh import fresh_copy
+from transfer_course._backend import keras
+from transfer_course._validation import describe
+from transfer_course.networks.cloning import fresh_copy
 
 
 def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
@@ -41,8 +41,8 @@ def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
     whole = all(isinstance(side, Integral) for side in sides)
     if len(sides) != 3 or not whole or min(sides[:2]) < 8 or sides[2] < 1:
         raise ValueError(
-            f"input_shape={shown(input_shape)} is not (height, width, channels) with 8 pixels or "
-            f"more a side: use one like (28, 28, 1)"
+            f"input_shape={describe(input_shape)} is not (height, width, channels) with 8 pixels "
+            f"or more a side: use one like (28, 28, 1)"
         )
     layers = keras.layers
     backbone = keras.Sequential(

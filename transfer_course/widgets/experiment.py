@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 import transfer_course as tc
-from transfer_course.dataset import Dataset
-from transfer_course.patience import stopped_by
+from transfer_course._progress import stopped_by
+from transfer_course.datasets.dataset import Dataset
 
 ALL = "all"  # the freeze depth at which only the head trains
 NONE = "nothing"
@@ -165,7 +165,9 @@ def measure(
     FloatingPointError
         The training has diverged.
     """
-    from transfer_course.training import watched  # loads TensorFlow, which the page can do without
+    from transfer_course.training.loop import (
+        watched,  # loads TensorFlow, which the page can do without
+    )
 
     it = world(name)
     settings = canonical(settings)

@@ -20,7 +20,7 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-from transfer_course.dataset import one_of
+from transfer_course._validation import check_choice
 from transfer_course.widgets import experiment
 from transfer_course.widgets.grid import load, packed
 
@@ -113,7 +113,7 @@ class TransferExplorer(anywidget.AnyWidget):
         self._lock = Lock()
         self._wanted = None  # the newest message that waits for the worker
         self._worker = None
-        one_of("world", world, tuple(_WORLDS))
+        check_choice("world", world, tuple(_WORLDS))
         about = dict(_WORLDS[world])
         _, test = experiment.target(world)
         super().__init__(

@@ -3,9 +3,9 @@
 import difflib
 from numbers import Integral
 
-from transfer_course._engine import keras
-from transfer_course.dataset import kind, shown
-from transfer_course.fresh import layers_of
+from transfer_course._backend import keras
+from transfer_course._validation import describe, describe_type
+from transfer_course.networks.cloning import layers_of
 
 
 def freeze_points(backbone) -> list[str]:
@@ -76,8 +76,8 @@ def _count(backbone, freeze: int | str) -> int:
     whole = isinstance(freeze, Integral) and not isinstance(freeze, bool)
     if not whole or not 0 <= freeze <= len(names):
         raise ValueError(
-            f"freeze={shown(freeze)} is no place in this backbone: use a number of layers from 0 "
-            f"to {len(names)}, or the name of a layer, such as {freeze_points(backbone)[0]!r}"
+            f"freeze={describe(freeze)} is no place in this backbone: use a number of layers from "
+            f"0 to {len(names)}, or the name of a layer, such as {freeze_points(backbone)[0]!r}"
         )
     return freeze
 
@@ -93,7 +93,7 @@ def functional(backbone):
     except (AttributeError, ValueError):
         raise TypeError(
             f"a backbone must be a keras.Model of layers behind a keras.Input, but "
-            f"{kind(backbone)} came: build one, as in tc.backbones.small_cnn()"
+            f"{describe_type(backbone)} came: build one, as in tc.backbones.small_cnn()"
         ) from None
     for layer in copy.layers:
         if len(layer._inbound_nodes) > 1:

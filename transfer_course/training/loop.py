@@ -22,12 +22,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transfer_course._engine import keras, tf
-from transfer_course.dataset import Dataset
-from transfer_course.features import BUDGET, architecture, fingerprint, frozen_features
-from transfer_course.freezing import crossing, functional
-from transfer_course.fresh import copy_weights, layers_of, preprocessing_of
-from transfer_course.patience import progress, report_stop, stop_button
+from transfer_course._backend import keras, tf
+from transfer_course._progress import progress, report_stop, stop_button
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.networks.cloning import copy_weights, layers_of, preprocessing_of
+from transfer_course.networks.freezing import crossing, functional
+from transfer_course.training.feature_cache import (
+    BUDGET,
+    architecture,
+    fingerprint,
+    frozen_features,
+)
 
 _COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 

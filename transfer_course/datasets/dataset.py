@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import isroutine
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from transfer_course._validation import check_int, describe, describe_type
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,12 +86,12 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(
-            f"dataset must be a Dataset, but {kind(dataset)} came: "
+            f"dataset must be a Dataset, but {describe_type(dataset)} came: "
             "build one with tc.Dataset(images, labels, class_names), or take one such as "
             "tc.datasets.digits()"
         )
-    shots = whole_number("shots", shots, at_least=1)
-    seed = whole_number("seed", seed, at_least=0)
+    shots = check_int("shots", shots, at_least=1)
+    seed = check_int("seed", seed, at_least=0)
     names = dataset.class_names
     counts = np.bincount(dataset.labels, minlength=len(names))
     smallest = counts.argmin()
@@ -118,68 +118,17 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     return dataset.subset(drawn), dataset.subset(rest)
 
 
-def whole_number(name: str, value: int, at_least: int, at_most: float = np.inf) -> int:
-    """value as an int, or the sentence that says why it can't be the argument called name.
-
-    >>> whole_number("shots", np.int8(5), at_least=1)
-    5
-    """
-    span = f"from {at_least} to {at_most}" if at_most < np.inf else f"of {at_least} or more"
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{name}={shown(value)} is not a whole number: use an int {span}")
-    if not at_least <= value <= at_most:
-        raise ValueError(f"{name}={value} is out of range: use an int {span}")
-    return int(value)
-
-
-def one_of(name: str, value: str, choices: Sequence[str]) -> str:
-    """value, if it is among choices, or the sentence that says what the argument name can be.
-
-    >>> one_of("fit", "pad", ("crop", "pad"))
-    'pad'
-    """
-    if not isinstance(value, str) or value not in choices:
-        quoted = " or ".join(f'{name}="{choice}"' for choice in choices)
-        raise ValueError(f"{name}={shown(value)} is unknown: use {quoted}")
-    return value
-
-
-def shown(value) -> str:
-    """value as it was typed, if that is short and means something to a reader, else its type.
-
-    >>> shown(np.float32(2.5)), shown("2.5"), shown(len), shown(np.arange(500))
-    ('2.5', "'2.5'", '<builtin_function_or_method>', '<ndarray>')
-    """
-    text = str(value) if isinstance(value, np.number) else repr(value)
-    short = len(text) <= 60 and "\n" not in text and not text.startswith("<")
-    return text if short else f"<{type(value).__name__}>"
-
-
-def kind(value) -> str:
-    """What value is, for "but … came".
-
-    >>> kind(None), kind(5), kind("five"), kind(len)
-    ('None', 'an int', 'a str', 'a function')
-    """
-    if value is None:
-        return "None"
-    if isroutine(value) or hasattr(value, "__wrapped__"):  # of a function whose results are kept
-        return "a function"
-    name = type(value).__name__.removeprefix("nd")  # ndarray
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
 def _checked_names(class_names) -> tuple[str, ...]:
     if isinstance(class_names, str) or not isinstance(class_names, Sequence | np.ndarray):
         raise TypeError(
-            f"class_names={shown(class_names)} must be a tuple of names, one per class: "
+            f"class_names={describe(class_names)} must be a tuple of names, one per class: "
             'write it like class_names=("cat", "dog")'
         )
     names = tuple(class_names)
     for name in names:
         if not isinstance(name, str):
             raise TypeError(
-                f"class_names holds {shown(name)}, which is not text: "
+                f"class_names holds {describe(name)}, which is not text: "
                 "write tuple(map(str, class_names))"
             )
     if not names:
@@ -295,7 +244,7 @@ def _as_array(name: str, value, advice: str) -> np.ndarray:
             f"{name} cannot be one array, since its entries differ in shape: make them alike first"
         ) from None
     if array.ndim == 0:
-        raise TypeError(f"{name} must be an array, but {kind(value)} came: {advice}")
+        raise TypeError(f"{name} must be an array, but {describe_type(value)} came: {advice}")
     return array
 
 

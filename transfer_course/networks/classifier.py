@@ -1,7 +1,7 @@
 """A classifier is a backbone with a head: one dense layer that tells the classes apart."""
 
-from transfer_course._engine import keras
-from transfer_course.dataset import Dataset
+from transfer_course._backend import keras
+from transfer_course.datasets.dataset import Dataset
 
 
 def classifier(backbone, data: Dataset, seed: int):

@@ -1,6 +1,6 @@
 """Keras on TensorFlow, loaded without TensorFlow's log lines.
 
-``from transfer_course._engine import keras, tf`` is how every module here gets them.
+``from transfer_course._backend import keras, tf`` is how every module here gets them.
 """
 
 import os

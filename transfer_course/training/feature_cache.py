@@ -12,7 +12,7 @@ from threading import Lock
 
 import numpy as np
 
-from transfer_course.patience import progress
+from transfer_course._progress import progress
 
 BUDGET = 512 * 2**20
 """How many bytes of features are kept. The ones used longest ago go first."""

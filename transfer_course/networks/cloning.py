@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transfer_course._engine import keras
+from transfer_course._backend import keras
 
 
 def copy_of(model):

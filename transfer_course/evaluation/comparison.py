@@ -6,9 +6,10 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from transfer_course.dataset import Dataset, few_shot, kind, shown, whole_number
-from transfer_course.patience import progress, report_stop, stop_button
-from transfer_course.training import predict
+from transfer_course._progress import progress, report_stop, stop_button
+from transfer_course._validation import check_int, describe, describe_type
+from transfer_course.datasets.dataset import Dataset, few_shot
+from transfer_course.evaluation.prediction import predict
 
 
 def compare(
@@ -72,7 +73,7 @@ def compare(
     """
     methods = _with_names(methods)
     shots = _checked_shots(shots)
-    whole_number("episodes", episodes, at_least=1)
+    check_int("episodes", episodes, at_least=1)
     for count in shots:
         few_shot(dataset, count, seed)  # a number that cannot be drawn is to stop nothing half-way
     runs = [
@@ -99,16 +100,16 @@ def _with_names(methods) -> dict:
     if not isinstance(methods, dict | list | tuple):
         raise TypeError(
             "methods must be a list of algorithms, or a dictionary with their names, but "
-            f"{kind(methods)} came: {like}"
+            f"{describe_type(methods)} came: {like}"
         )
     if not methods:
         raise ValueError(f"methods is empty: {like}")
     is_dict = isinstance(methods, dict)
     for method in methods.values() if is_dict else methods:
         if not callable(method):
-            raise TypeError(f"methods holds {shown(method)}, which cannot be called: {like}")
+            raise TypeError(f"methods holds {describe(method)}, which cannot be called: {like}")
         if not is_dict and not hasattr(method, "__name__"):
-            raise ValueError(f"methods holds {shown(method)}, which has no name: {named}")
+            raise ValueError(f"methods holds {describe(method)}, which has no name: {named}")
     if is_dict:
         return methods
     names = [method.__name__ for method in methods]
@@ -121,11 +122,11 @@ def _with_names(methods) -> dict:
 def _checked_shots(shots) -> list[int]:
     if not isinstance(shots, Sequence | np.ndarray) or isinstance(shots, str):
         raise TypeError(
-            f"shots={shown(shots)} is not a list of whole numbers: write it like shots=[1, 5]"
+            f"shots={describe(shots)} is not a list of whole numbers: write it like shots=[1, 5]"
         )
     if len(shots) == 0:
         raise ValueError("shots is empty: write it like shots=[1, 5]")
-    return [whole_number("shots", count, at_least=1) for count in shots]
+    return [check_int("shots", count, at_least=1) for count in shots]
 
 
 def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict:
@@ -133,8 +134,8 @@ def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict:
     model = method(backbone, train, seed=seed)
     if not {"backbone", "head"} <= {layer.name for layer in getattr(model, "layers", ())}:
         raise TypeError(
-            f"method {name!r} returned {shown(model)}, but a model with the layers 'backbone' and "
-            "'head' is expected: end it like return tc.fine_tune(backbone, train, seed=seed)"
+            f"method {name!r} returned {describe(model)}, but a model with the layers 'backbone' "
+            "and 'head' is expected: end it like return tc.fine_tune(backbone, train, seed=seed)"
         )
     guesses = predict(model, np.concatenate([train.images, test.images])).argmax(axis=1)
     return {

@@ -1,15 +1,12 @@
 """What the algorithms check of what they are given, before anything is trained."""
 
-from math import inf
-from numbers import Real
-
 import numpy as np
 
-from transfer_course._engine import keras
-from transfer_course.dataset import Dataset, kind, shown, whole_number
+from transfer_course._backend import keras
+from transfer_course._validation import check_int, check_number, describe_type
+from transfer_course.datasets.dataset import Dataset
 
 _INT32 = 2**31 - 1  # the largest whole number that TensorFlow takes here
-_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def check(backbone, data: Dataset, *, epochs, learning_rate, batch_size, seed) -> dict:
@@ -22,25 +19,11 @@ def check(backbone, data: Dataset, *, epochs, learning_rate, batch_size, seed) -
     _check_features(backbone)
     _check_classes(data)
     return {
-        "epochs": whole_number("epochs", epochs, at_least=1),
+        "epochs": check_int("epochs", epochs, at_least=1),
         "learning_rate": check_number("learning_rate", learning_rate, positive=True),
-        "batch_size": whole_number("batch_size", batch_size, at_least=1, at_most=_INT32),
-        "seed": whole_number("seed", seed, at_least=0, at_most=_INT32),
+        "batch_size": check_int("batch_size", batch_size, at_least=1, at_most=_INT32),
+        "seed": check_int("seed", seed, at_least=0, at_most=_INT32),
     }
-
-
-def check_number(name: str, value, positive: bool = False) -> float:
-    """value as a float, or the sentence that says why it can't be the argument called name."""
-    advice = "above 0, such as 0.001" if positive else "of 0 or more"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name}={shown(value)} is not a number: use a finite one {advice}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = inf
-    if not 0 <= number <= _FLOAT32 or (positive and number == 0):
-        raise ValueError(f"{name}={shown(value)} is out of range: use a finite number {advice}")
-    return number
 
 
 def _check_kinds(backbone, data) -> None:
@@ -51,12 +34,12 @@ def _check_kinds(backbone, data) -> None:
         )
     if not isinstance(backbone, keras.Model):
         raise TypeError(
-            f"the backbone must be a keras.Model, but {kind(backbone)} came: "
+            f"the backbone must be a keras.Model, but {describe_type(backbone)} came: "
             f"build one, as in tc.backbones.small_cnn()"
         )
     if not isinstance(data, Dataset):
         raise TypeError(
-            f"the examples must be a Dataset, but {kind(data)} came: "
+            f"the examples must be a Dataset, but {describe_type(data)} came: "
             f"draw some with train, test = tc.few_shot(dataset, shots), and hand in train"
         )
 

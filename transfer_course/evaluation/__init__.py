@@ -1,0 +1,1 @@
+"""Measuring a trained network: predictions, comparisons over many draws, drift."""
