@@ -6,15 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import transfer_course as tc
-from transfer_course.networks.cloning import copy_of, layers_of
+from transfer_course.networks.cloning import clone
 from transfer_course.networks.freezing import freeze_up_to
+from transfer_course.networks.internals import sublayers
 
 
 def frozen(backbone, freeze):
     """The layers of a copy that cannot be trained, by name."""
-    copy = copy_of(backbone)
+    copy = clone(backbone)
     freeze_up_to(copy, freeze)
-    return [layer.name for layer in layers_of(copy) if not layer.trainable]
+    return [layer.name for layer in sublayers(copy) if not layer.trainable]
 
 
 def test_freeze_points_of_the_backbones_of_the_course():

@@ -17,9 +17,9 @@ import pytest
 
 import transfer_course as tc
 from transfer_course import predict
-from transfer_course.networks.cloning import layers_of
-from transfer_course.training import feature_cache as features
-from transfer_course.training import loop as training
+from transfer_course.networks.internals import sublayers
+from transfer_course.training import feature_cache
+from transfer_course.training.network import forget_networks
 
 FEW = {"epochs": 3, "batch_size": 5, "learning_rate": 1e-3}
 
@@ -60,7 +60,7 @@ def net_with(keras, *middle, name="net"):
 
 
 def norms_in(keras, model):
-    return [x for x in layers_of(model) if isinstance(x, keras.layers.BatchNormalization)]
+    return [x for x in sublayers(model) if isinstance(x, keras.layers.BatchNormalization)]
 
 
 @pytest.fixture(params=["functional", "nested sequential", "nested functional"])
@@ -94,7 +94,7 @@ def test_batch_normalisation_stays_as_it_was_pretrained(keras, normalised, tiny,
     (norm,) = norms_in(keras, model)
     for found, value in zip(norm.get_weights(), (1.5, 0.2, 0.1, 2.0), strict=True):
         np.testing.assert_array_equal(found, np.full(4, value, "float32"))
-    conv = next(x for x in layers_of(model) if x.name == "conv2")
+    conv = next(x for x in sublayers(model) if x.name == "conv2")
     assert np.array_equal(conv.kernel, normalised.get_layer("conv2").kernel) == (
         name == "feature_reuse"
     )
@@ -283,8 +283,8 @@ def test_what_was_trained_before_does_not_matter(keras, backbone, draw):
     ]
     forwards = []
     for run in runs:  # as if each were the first
-        training._idle.clear()
-        features._kept.clear()
+        forget_networks()
+        feature_cache.clear()
         forwards.append(run())
     backwards = [run() for run in reversed(runs)][::-1]
     for one, two in zip(forwards, backwards, strict=True):
@@ -327,10 +327,10 @@ def test_the_architecture_counts_where_the_weights_are_equal(keras, tiny):
 def test_a_small_budget_changes_nothing(backbone, draw, monkeypatch, kept):
     train, _ = draw
     expected = tc.feature_reuse(backbone, train, **FEW)
-    monkeypatch.setattr(features, "BUDGET", kept)
-    features._kept.clear()
+    monkeypatch.setattr(feature_cache, "BUDGET", kept)
+    feature_cache.clear()
     assert_same(tc.feature_reuse(backbone, train, **FEW), expected)
-    held = sum(row.nbytes for rows in features._kept.values() for row in rows)
+    held = feature_cache.size()
     assert held <= kept
     assert held > kept - 64 * 4 - 1  # as many as fit: 64 features of 4 bytes each
     assert_same(tc.feature_reuse(backbone, train, **FEW), expected)
@@ -338,12 +338,12 @@ def test_a_small_budget_changes_nothing(backbone, draw, monkeypatch, kept):
 
 def test_the_frozen_part_sees_each_picture_once(keras, tiny):
     """Twice the pictures, three epochs, two trainings: one pass each through the frozen part."""
-    features._kept.clear()
+    feature_cache.clear()
     passed = []
     run = lambda images: passed.append(len(images)) or [keras.ops.cast(images, "float32")]  # noqa: E731
     twice = np.concatenate([tiny.images, tiny.images])
     for _ in range(2):
-        (found,) = features.frozen_features(run, b"test", twice)
+        (found,) = feature_cache.frozen_features(run, b"test", twice)
         np.testing.assert_array_equal(found, twice.astype("float32"))
     assert passed == [10, 10]  # 12 pictures, filled up to two batches of 10
 
@@ -351,12 +351,12 @@ def test_the_frozen_part_sees_each_picture_once(keras, tiny):
 def test_a_pictures_features_do_not_depend_on_its_company(backbone, draw):
     model = tc.feature_reuse(backbone, draw[0], epochs=1)
     images = draw[1].images[:37]
-    features._kept.clear()
+    feature_cache.clear()
     together = predict(model, images)
-    features._kept.clear()
+    feature_cache.clear()
     np.testing.assert_allclose(predict(model, images[5:6]), together[5:6], atol=1e-6)
     one = tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW)
-    features._kept.clear()
+    feature_cache.clear()
     predict(one, draw[0].images[[3]])
     predict(one, draw[0].images[19:1:-1])
     assert_same(tc.fine_tune(backbone, draw[0], freeze="pool2", **FEW), one)

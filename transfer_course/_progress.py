@@ -15,11 +15,12 @@ _DELAY = 2  # seconds; what is over sooner needs no bar
 
 _bar_is_up = ContextVar("bar_is_up", default=False)
 _stop_is_asked = ContextVar("stop_is_asked", default=None)
+_depth = ContextVar("depth", default=0)  # how many runs are going on, one inside the other
 
 
 @contextmanager
 def progress(total: int, unit: str, verbose: int | str = "auto"):
-    """Lend a function that shows how far a loop is: ``show(done, loss="0.31")``.
+    """Yield a function that shows how far a loop is: ``show(done, loss="0.31")``.
 
     The bar, with the time left, appears after two seconds where somebody watches; at once if
     ``verbose`` is 1, never if it is 0. Inside another one it stays away.
@@ -51,44 +52,38 @@ def progress(total: int, unit: str, verbose: int | str = "auto"):
 
 @contextmanager
 def stop_button():
-    """Lend a function that tells whether Stop (or Control-C) was pressed.
+    """Yield a function that tells whether Stop (or Control-C) was pressed.
 
     The press does not raise, so the block has to ask often. A second press does. A block inside
     another one shares its button. Signals reach the main thread alone; elsewhere nobody presses.
     """
-    if _stop_is_asked.get() or current_thread() is not main_thread():
-        yield _stop_is_asked.get() or (lambda: False)
-        return
-    presses = []
-
-    def press(signal_number, frame):
-        presses.append(frame)
-        if len(presses) > 1:
-            raise KeyboardInterrupt
-
-    outer = _stop_is_asked.set(lambda: bool(presses))
-    before = signal.signal(signal.SIGINT, press)
+    depth = _depth.set(_depth.get() + 1)
     try:
-        yield _stop_is_asked.get()
+        if _stop_is_asked.get() or current_thread() is not main_thread():
+            yield _stop_is_asked.get() or (lambda: False)
+            return
+        presses = []
+
+        def press(signal_number, frame):
+            presses.append(frame)
+            if len(presses) > 1:
+                raise KeyboardInterrupt
+
+        outer = _stop_is_asked.set(lambda: bool(presses))
+        before = signal.signal(signal.SIGINT, press)
+        try:
+            yield _stop_is_asked.get()
+        finally:
+            signal.signal(signal.SIGINT, before)
+            _stop_is_asked.reset(outer)
     finally:
-        signal.signal(signal.SIGINT, before)
-        _stop_is_asked.reset(outer)
+        _depth.reset(depth)
 
 
-@contextmanager
-def stopped_by(asked):
-    """Have the function ``asked()`` press the stop button of the block, in any thread."""
-    outer = _stop_is_asked.set(asked)
-    try:
-        yield
-    finally:
-        _stop_is_asked.reset(outer)
-
-
-def report_stop(sentence: str) -> None:
-    """Say, after the block, that it was stopped, unless a longer run around it has that to say."""
-    if _stop_is_asked.get() is None:
-        print(f"{sentence} (To stop the whole cell, press Stop twice.)")
+def say(sentence: str, verbose: int | str = "auto") -> None:
+    """Print a sentence, unless ``verbose`` is 0 or a longer run around this one has more to say."""
+    if verbose != 0 and _depth.get() == 0:
+        print(sentence)
 
 
 def _is_watched() -> bool:

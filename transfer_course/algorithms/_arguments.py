@@ -1,28 +1,62 @@
 """What the algorithms check of what they are given, before anything is trained."""
 
+import difflib
+from typing import TypedDict
+
 import numpy as np
 
 from transfer_course._backend import keras
-from transfer_course._validation import check_int, check_number, describe_type
+from transfer_course._validation import check_int, check_number, describe, describe_type
 from transfer_course.datasets.dataset import Dataset
 
 _INT32 = 2**31 - 1  # the largest whole number that TensorFlow takes here
 
 
-def check(backbone, data: Dataset, *, epochs, learning_rate, batch_size, seed) -> dict:
-    """The settings as Python's own numbers, if a backbone can be trained with them on the data.
+class Options(TypedDict, total=False):
+    """What all algorithms take beside settings of their own: see `transfer_course.algorithms`."""
 
-    Raises TypeError or ValueError, in one sentence that says what to do, if it can't.
+    batch_size: int
+    seed: int
+    cache: bool
+    verbose: int | str
+    validation_data: Dataset | None
+    validation_freq: int | list[int]
+    callbacks: list | None
+
+
+_DEFAULTS: Options = {
+    "batch_size": 32,
+    "seed": 0,
+    "cache": True,
+    "verbose": "auto",
+    "validation_data": None,
+    "validation_freq": 1,
+    "callbacks": None,
+}
+
+
+def check_arguments(backbone, data: Dataset, *, epochs, learning_rate, **options) -> dict:
+    """Return the settings of a training, with the defaults of those that were not given.
+
+    Raises TypeError or ValueError, in one sentence that says what to do, if the backbone cannot be
+    trained with them on the data.
     """
     _check_kinds(backbone, data)
     _check_input(backbone, data)
     _check_features(backbone)
     _check_classes(data)
-    return {
+    for name in options.keys() - _DEFAULTS.keys():
+        known = ["epochs", "learning_rate", *_DEFAULTS]
+        near = difflib.get_close_matches(name, known, n=1) or known
+        raise TypeError(f"there is no argument {name!r}: use {' or '.join(near)}")
+    options = _DEFAULTS | options
+    if options["verbose"] not in (0, 1, "auto"):
+        raise ValueError(f"verbose={describe(options['verbose'])} is unknown: use 0, 1 or 'auto'")
+    return options | {
         "epochs": check_int("epochs", epochs, at_least=1),
         "learning_rate": check_number("learning_rate", learning_rate, positive=True),
-        "batch_size": check_int("batch_size", batch_size, at_least=1, at_most=_INT32),
-        "seed": check_int("seed", seed, at_least=0, at_most=_INT32),
+        "batch_size": check_int("batch_size", options["batch_size"], at_least=1, at_most=_INT32),
+        "seed": check_int("seed", options["seed"], at_least=0, at_most=_INT32),
     }
 
 

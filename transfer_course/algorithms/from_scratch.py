@@ -1,10 +1,13 @@
 """The baseline without transfer: the same architecture, trained on the few examples alone."""
 
-from transfer_course.algorithms._arguments import check
+from typing import Unpack
+
+from transfer_course.algorithms._arguments import Options, check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
-from transfer_course.networks.cloning import fresh_copy
-from transfer_course.training.loop import fit
+from transfer_course.networks.cloning import clone_with_fresh_weights
+from transfer_course.networks.layers import batch_norms
+from transfer_course.training.fit import fit
 
 
 def from_scratch(
@@ -13,56 +16,43 @@ def from_scratch(
     *,
     epochs: int = 60,
     learning_rate: float = 1e-3,
-    batch_size: int = 32,
-    seed: int = 0,
-    verbose: int | str = "auto",
+    **options: Unpack[Options],
 ):
     """Train the backbone's architecture from fresh weights: what transfer has to beat.
 
+    All of it trains, also layers that are frozen in the backbone. Batch normalization averages its
+    statistics over some 10 steps (momentum 0.9) instead of Keras's 100, or a short training would
+    leave them behind.
+
     Parameters
     ----------
-    backbone
-        A `keras.Model` from pixels 0-255 to a feature vector. Only its architecture is used.
-    train
-        The examples: images uint8 (n, h, w, c), labels int (n,).
-    epochs, learning_rate, batch_size
-        Passes over the examples, the step of Adam (Keras's default) and examples per step. The
-        defaults bring `small_cnn` to 100 % on a handful of digits.
-    seed
-        Draws the weights and the order of the examples. Same seed, same weights, on one machine.
-    verbose
-        1 shows a progress bar, 0 none. "auto" shows it where somebody watches and it takes over
-        two seconds.
+    backbone : keras.Model
+        A network from pixels to features. Only its architecture is used, and the statistics of a
+        `keras.layers.Normalization`, which are preprocessing.
+    train : Dataset
+        The examples.
+    epochs : int
+        Passes over the examples. The default brings `small_cnn` to 100 % on a handful of digits.
+    learning_rate : float
+        That of Adam. The default is Keras's.
+    **options
+        batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
+        `transfer_course.algorithms`, also for what is returned and raised. The seed draws the
+        weights too.
 
-    Returns
-    -------
-    keras.Sequential
-        Compiled and trained; layers ``backbone`` and ``head``, probabilities (n, classes) out, the
-        loss and accuracy of each epoch in ``history``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The examples do not fit the backbone, or a setting makes no sense.
-    FloatingPointError
-        Training has diverged: the loss or a weight is no finite number any more.
-
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> train, test = tc.few_shot(tc.datasets.digits(), shots=5, seed=0)
     >>> model = tc.from_scratch(tc.backbones.small_cnn(), train)
-    >>> loss, accuracy = model.evaluate(test.images, test.labels, verbose=0)
-    >>> accuracy > 0.6
+    >>> tc.accuracy(model, test) > 0.6
     True
     """
-    steering = check(
-        backbone,
-        train,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
+    settings = check_arguments(
+        backbone, train, epochs=epochs, learning_rate=learning_rate, **options
     )
-    model = classifier(fresh_copy(backbone, seed), train, steering["seed"])
-    return fit(model, train, **steering, verbose=verbose)
+    fresh = clone_with_fresh_weights(backbone, settings["seed"])
+    for norm in batch_norms(fresh):
+        norm.momentum = 0.9
+    model = classifier(fresh, train, settings["seed"])
+    return fit(model, train, **settings)

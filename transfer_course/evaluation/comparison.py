@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from transfer_course._progress import progress, report_stop, stop_button
+from transfer_course._progress import progress, say, stop_button
 from transfer_course._validation import check_int, describe, describe_type
 from transfer_course.datasets.dataset import Dataset, few_shot
 from transfer_course.evaluation.prediction import predict
@@ -90,7 +90,10 @@ def compare(
             rows.append(row)
             show(len(rows))
     if len(rows) < len(runs):
-        report_stop(f"Stopped; the table has the {len(rows)} of {len(runs)} rows done by then.")
+        say(
+            f"Stopped; the table has the {len(rows)} of {len(runs)} rows done by then. (To stop "
+            f"the whole cell, press Stop twice.)"
+        )
     return pd.DataFrame(rows, columns=["method", "shots", "episode", "accuracy", "train_accuracy"])
 
 

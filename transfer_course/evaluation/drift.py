@@ -3,6 +3,8 @@
 import numpy as np
 
 from transfer_course._backend import keras
+from transfer_course.networks.internals import is_graph
+from transfer_course.networks.layers import is_kernel, layers_by_path
 
 
 def drift_by_layer(model, backbone) -> dict[str, float]:
@@ -22,9 +24,10 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
     Returns
     -------
     dict
-        A number per layer with a kernel, by its name, from the input to the output. 0: it did not
-        move; 1: it moved as far as the source's weights are from zero. A model inside the backbone
-        counts as one layer.
+        A number per layer with a kernel, by its name, from the input to the output; a layer of a
+        model nested in the backbone has a path such as ``"mobilenetv2/Conv1"``. 0: it did not move;
+        1: it moved as far as the source's weights are from zero. A layer whose kernels are all zero
+        in the source has no length to compare with: nan if it has moved.
 
     Raises
     ------
@@ -63,20 +66,23 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
                 f"model and {shapes[1]} in the backbone; hand in the backbone that the training "
                 f"started from"
             )
-    return {
-        name: float(
-            np.linalg.norm(_flat(trained[name]) - _flat(start)) / np.linalg.norm(_flat(start))
-        )
-        for name, start in source.items()
-    }
+    return {name: _distance(_flat(trained[name]), _flat(start)) for name, start in source.items()}
+
+
+def _distance(here: np.ndarray, start: np.ndarray) -> float:
+    moved, length = np.linalg.norm(here - start), np.linalg.norm(start)
+    if moved == 0:
+        return 0.0
+    return float(moved / length) if length else float("nan")
 
 
 def _kernels(backbone) -> dict[str, list[np.ndarray]]:
     kernels = {
-        layer.name: [weight.numpy() for weight in layer.weights if "kernel" in weight.name]
-        for layer in backbone.layers
+        path: [weight.numpy() for weight in layer.weights if is_kernel(weight)]
+        for path, layer in layers_by_path(backbone).items()
+        if not is_graph(layer)
     }
-    return {name: arrays for name, arrays in kernels.items() if arrays}
+    return {path: arrays for path, arrays in kernels.items() if arrays}
 
 
 def _flat(kernels: list[np.ndarray]) -> np.ndarray:

@@ -4,8 +4,11 @@ import difflib
 from numbers import Integral
 
 from transfer_course._backend import keras
-from transfer_course._validation import describe, describe_type
-from transfer_course.networks.cloning import layers_of
+from transfer_course._progress import say
+from transfer_course._validation import describe
+from transfer_course.networks.graph import crossing, unroll
+from transfer_course.networks.internals import is_graph
+from transfer_course.networks.layers import batch_norms, is_kernel, layers_by_path
 
 
 def freeze_points(backbone) -> list[str]:
@@ -17,100 +20,108 @@ def freeze_points(backbone) -> list[str]:
 
     Parameters
     ----------
-    backbone
-        A Keras model made of layers (Sequential or functional).
+    backbone : keras.Model
+        Sequential or functional; models nested in it are looked into.
 
     Returns
     -------
     list of str
-        Each is a value for the ``freeze=`` of `fine_tune` and `l2_sp`. The last one freezes
-        everything: what is left to train is the head.
+        Each is a value for the ``freeze=`` of `fine_tune` and `l2_sp`. A place in a nested model is
+        a path, such as ``"mobilenetv2/block_3_add"``. The last one freezes everything: what is left
+        to train is the head.
 
     Raises
     ------
     TypeError
-        ``backbone`` is not such a model.
+        ``backbone`` is not such a model, or Keras cannot copy one of its layers.
+    ValueError
+        The backbone calls a layer with weights twice.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> tc.freeze_points(tc.backbones.small_cnn())
     ['pool1', 'pool2', 'flatten', 'features']
     """
-    model = functional(backbone)
-    operations = model.operations
-    with_kernel = [i for i, operation in enumerate(operations) if _has_kernel(operation)]
-    places = [
-        operations[end - 1].name
-        for end in [*with_kernel[1:], len(operations)]
-        if isinstance(operations[end - 1], keras.Layer) and len(crossing(model, end)) == 1
-    ]
+    graph = unroll(backbone)
+    steps = graph.steps
+    with_kernel = [i for i, step in enumerate(steps) if _has_kernel(step.copy)]
+    layers = [step.path for step in steps if isinstance(step.original, keras.Layer)]
+    places = []
+    for end in [*with_kernel[1:], len(steps)]:
+        before = [it.path for it in steps[:end] if isinstance(it.original, keras.Layer)]
+        if before and layers.count(before[-1]) == 1 and len(crossing(graph, end)) == 1:
+            places.append(before[-1])
+    places = list(dict.fromkeys(places))
     blocks = tuple(f"{name}_" for name in places)
     return [name for name in places if not name.startswith(blocks)]
 
 
 def freeze_up_to(backbone, freeze: int | str) -> None:
-    """Make the first layers of a backbone untrainable, and all its batch-norm statistics.
+    """Make the first layers of a backbone untrainable, and all its batch normalization.
 
-    ``freeze`` is a number of layers counted from the input, ``backbone.layers[:freeze]``, or the
-    name of the last layer to freeze. Batch normalisation is frozen throughout: with a handful of
-    pictures its statistics would drift away from what the weights behind it were trained on.
+    Batch normalization is frozen throughout: from a handful of images its statistics would drift
+    away from what the weights behind it were trained on.
+
+    Parameters
+    ----------
+    backbone : keras.Model
+        Changed in place.
+    freeze : int or str
+        A number of layers counted from the input, ``backbone.layers[:freeze]``, or the name of the
+        last layer to freeze; for one in a nested model its path, as `freeze_points` gives it.
+
+    Raises
+    ------
+    ValueError
+        There is no such place.
     """
-    for layer in backbone.layers[: _count(backbone, freeze)]:
+    for layer in _layers_up_to(backbone, freeze):
         layer.trainable = False
-    for layer in layers_of(backbone):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
+    for layer in batch_norms(backbone):
+        layer.trainable = False
 
 
-def _count(backbone, freeze: int | str) -> int:
-    names = [layer.name for layer in backbone.layers]
+def unfreeze_if_all_is_frozen(backbone, verbose: int | str) -> None:
+    """Make a backbone trainable that is frozen as a whole, and say so unless ``verbose`` is 0."""
+    if backbone.weights and not backbone.trainable_weights:
+        backbone.trainable = True
+        say(
+            "All layers of the backbone were frozen, as feature_reuse leaves them; here they "
+            "train. To keep some of them, use freeze=.",
+            verbose,
+        )
+
+
+def _layers_up_to(backbone, freeze: int | str) -> list:
     if isinstance(freeze, str):
-        if freeze not in names:
-            near = difflib.get_close_matches(freeze, names) or freeze_points(backbone)
-            raise ValueError(
-                f"freeze={freeze!r}: the backbone has no layer of this name; "
-                f"did you mean {' or '.join(map(repr, near))}?"
-            )
-        return names.index(freeze) + 1
+        return _layers_up_to_path(backbone, freeze.split("/"), freeze)
     whole = isinstance(freeze, Integral) and not isinstance(freeze, bool)
-    if not whole or not 0 <= freeze <= len(names):
+    if not whole or not 0 <= freeze <= len(backbone.layers):
         raise ValueError(
             f"freeze={describe(freeze)} is no place in this backbone: use a number of layers from "
-            f"0 to {len(names)}, or the name of a layer, such as {freeze_points(backbone)[0]!r}"
+            f"0 to {len(backbone.layers)}, or the name of a layer, such as "
+            f"{backbone.layers[-1].name!r}"
         )
-    return freeze
+    return backbone.layers[:freeze]
 
 
-def functional(backbone):
-    """A copy as a functional model in which each layer was called once, with fresh weights.
-
-    Only so are the ``input`` and ``output`` of its layers those of this model: the ones of a layer
-    in use elsewhere may belong to another call of it.
-    """
-    try:
-        copy = keras.models.clone_model(keras.Model(backbone.inputs, backbone.outputs))
-    except (AttributeError, ValueError):
-        raise TypeError(
-            f"a backbone must be a keras.Model of layers behind a keras.Input, but "
-            f"{describe_type(backbone)} came: build one, as in tc.backbones.small_cnn()"
-        ) from None
-    for layer in copy.layers:
-        if len(layer._inbound_nodes) > 1:
-            raise ValueError(
-                f"the backbone uses its layer {layer.name!r} twice, so there is no cutting it into "
-                f"a frozen part and the rest; give each use a layer of its own"
-            )
-    return copy
+def _layers_up_to_path(model, path: list[str], freeze: str) -> list:
+    names = [layer.name for layer in model.layers]
+    first, *rest = path
+    if first not in names or (rest and not is_graph(model.get_layer(first))):
+        paths = list(layers_by_path(model))
+        near = difflib.get_close_matches(path[-1], paths) or paths[:3]
+        prefix = freeze.removesuffix("/".join(path))
+        raise ValueError(
+            f"freeze={freeze!r}: the backbone has no layer of this name; "
+            f"did you mean {' or '.join(repr(prefix + name) for name in near)}?"
+        )
+    end = names.index(first)
+    if not rest:
+        return model.layers[: end + 1]
+    return model.layers[:end] + _layers_up_to_path(model.layers[end], rest, freeze)
 
 
 def _has_kernel(operation) -> bool:
-    return isinstance(operation, keras.Layer) and any("kernel" in w.name for w in operation.weights)
-
-
-def crossing(model, position: int) -> list:
-    """The tensors that cross from the first steps of a functional model to the rest."""
-    first, rest = model.operations[:position], model.operations[position:]
-    made = {id(tensor) for step in first for tensor in keras.tree.flatten(step.output)}
-    wanted = [tensor for step in rest for tensor in keras.tree.flatten(step.input)]
-    return list({id(t): t for t in [*wanted, *model.outputs] if id(t) in made}.values())
+    return isinstance(operation, keras.Layer) and any(map(is_kernel, operation.weights))

@@ -1,67 +1,109 @@
-"""What the frozen part of a network makes of pictures, computed once per picture.
+"""What the frozen part of a network makes of images, computed once per image.
 
-A frozen part gives the same output for the same picture in every epoch, every episode and at every
-position of a slider. So it is kept, by what was computed: a digest of the frozen part and one of
-the picture.
+A frozen part gives the same output for the same image in every epoch, every episode and at every
+position of a slider. So it is kept, by what was computed: a fingerprint of the frozen part and a
+digest of the image.
 """
 
 import hashlib
+import math
 import re
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from threading import Lock
 
 import numpy as np
 
 from transfer_course._progress import progress
+from transfer_course.networks.layers import code_of
 
 BUDGET = 512 * 2**20
-"""How many bytes of features are kept. The ones used longest ago go first."""
+"""How many bytes of features are kept. The least recently used ones are evicted."""
 
-# A picture's features must not depend on which others are computed with it, to the last bit. They
+# An image's features must not depend on which others are computed with it, to the last bit. They
 # do not, in batches of a fixed size; they would with a batch of one, which takes another algorithm.
 # Ten is as fast as any size from 8 to 64, and the few shots of ten classes fill it up.
 _BATCH = 10
 
-_kept: OrderedDict[bytes, list[np.ndarray]] = OrderedDict()
+_cache: OrderedDict[tuple, list[np.ndarray]] = OrderedDict()
 _lock = Lock()
 
 
 def frozen_features(
-    run, fingerprint: bytes, images: np.ndarray, verbose: int | str = "auto"
+    run: Callable, fingerprint: Hashable, images: np.ndarray, verbose: int | str = "auto"
 ) -> list[np.ndarray]:
-    """Return the tensors that leave the frozen part, one row per picture.
+    """Return the tensors that leave the frozen part, one row per image.
 
     Parameters
     ----------
-    run
-        The compiled frozen part: a function from a batch of pictures to a list of tensors.
-    fingerprint
-        A digest of everything that ``run`` depends on.
-    images
+    run : callable
+        The compiled frozen part: from a batch of images to a list of tensors.
+    fingerprint : hashable
+        Stands for everything that ``run`` depends on: see `fingerprint`.
+    images : numpy.ndarray
         uint8 (n, h, w, c).
-    verbose
-        As for `patience.progress`.
+    verbose : int or "auto"
+        As for `progress`.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Each of shape (n, ...).
     """
     images = np.ascontiguousarray(images)
-    keys = [fingerprint + hashlib.blake2b(image.data, digest_size=16).digest() for image in images]
+    keys = [(fingerprint, hashlib.blake2b(it.data, digest_size=16).digest()) for it in images]
     with _lock:
-        found = {key: _kept[key] for key in keys if key in _kept}
+        found = {key: _cache[key] for key in keys if key in _cache}
     missing = {key: i for i, key in enumerate(keys) if key not in found}
     found |= zip(missing, _compute(run, images, list(missing.values()), verbose), strict=True)
     with _lock:
-        _kept.update((key, found[key]) for key in keys)
+        _cache.update((key, found[key]) for key in keys)
         for key in keys:
-            _kept.move_to_end(key)
-        size = sum(row.nbytes for rows in _kept.values() for row in rows)
+            _cache.move_to_end(key)
+        size = _size()
         while size > BUDGET:
-            _, rows = _kept.popitem(last=False)
+            _, rows = _cache.popitem(last=False)
             size -= sum(row.nbytes for row in rows)
     return [np.stack(rows) for rows in zip(*(found[key] for key in keys), strict=True)]
 
 
+def row_bytes(tensors: list) -> int:
+    """Return how many bytes of features an image has, from the `tf.TensorSpec` of each tensor."""
+    return sum(math.prod(it.shape[1:]) * it.dtype.size for it in tensors)
+
+
+def size() -> int:
+    """Return how many bytes of features are kept at present."""
+    with _lock:
+        return _size()
+
+
+def clear() -> None:
+    """Forget all features."""
+    with _lock:
+        _cache.clear()
+
+
+def fingerprint(model) -> Hashable:
+    """Return what stands for all that a model computes: its configuration, code and weights."""
+    digest = hashlib.blake2b(architecture(model).encode(), digest_size=16)
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.digest(), code_of(model)
+
+
+def architecture(model) -> str:
+    """Return the configuration of a model, without the seeds of what is random in it."""
+    return re.sub(r'"seed": \d+', "", model.to_json())
+
+
+def _size() -> int:
+    return sum(row.nbytes for rows in _cache.values() for row in rows)
+
+
 def _compute(run, images: np.ndarray, wanted: list[int], verbose) -> list[list[np.ndarray]]:
     found = []
-    with progress(len(wanted), "picture", verbose) as show:
+    with progress(len(wanted), "image", verbose) as show:
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             full = batch + batch[-1:] * (_BATCH - len(batch))
@@ -69,16 +111,3 @@ def _compute(run, images: np.ndarray, wanted: list[int], verbose) -> list[list[n
             found += [[output[row].copy() for output in outputs] for row in range(len(batch))]
             show(len(found))
     return found
-
-
-def fingerprint(architecture: str, weights: list) -> bytes:
-    """Return a digest of all that a network computes."""
-    digest = hashlib.blake2b(architecture.encode(), digest_size=16)
-    for weight in weights:
-        digest.update(np.ascontiguousarray(weight).data)
-    return digest.digest()
-
-
-def architecture(model) -> str:
-    """Return a description of all that a model computes but for its weights."""
-    return re.sub(r'"seed": \d+', "", model.to_json())
