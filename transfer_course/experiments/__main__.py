@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(
         prog="python -m transfer_course.experiments",
-        description="Measure experiments again and replace their results. All of them take about "
-        "an hour and a half of processor time.",
+        description="Measure experiments again and replace their results. All of them take an "
+        "hour or so.",
         epilog="The files of an experiment that is interrupted stay as they were.",
     )
     parser.add_argument(

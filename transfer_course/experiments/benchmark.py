@@ -40,10 +40,22 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def rounds(count: int, forget: bool = True, **contestants: Callable) -> tuple[dict, dict]:
     """Run the contestants in turn, after a round that does not count.
 
-    ``forget`` the features of pictures before each run, as if they were never seen.
+    Parameters
+    ----------
+    count : int
+        The number of rounds.
+    forget : bool
+        Whether to empty the feature cache before each run, as if the images were new.
+    **contestants : callable
+        Functions without arguments, by name.
 
-    Returns the median ratios of their times, in units of the first one (3.0: it took three times as
-    long), and what each returned last.
+    Returns
+    -------
+    ratios : dict
+        The median ratios of their times, in units of the first one (3.0: it took three times as
+        long).
+    results : dict
+        What each returned last.
     """
     times, results = {name: [] for name in contestants}, {}
     for _ in range(count + 1):

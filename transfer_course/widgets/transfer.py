@@ -74,7 +74,7 @@ class TransferExplorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    world
+    world : str, default: "digits"
         ``"digits"``: a small CNN that learned MNIST reads other people's digits; ``"emoji"``:
         EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower).
 
@@ -83,8 +83,8 @@ class TransferExplorer(anywidget.AnyWidget):
     ValueError
         There is no such world.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> tc.widgets.TransferExplorer()
     TransferExplorer(world='digits')
