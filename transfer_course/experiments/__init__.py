@@ -5,8 +5,10 @@
 ['world', 'shots', 'method', 'episode', 'accuracy', 'train_accuracy']
 
 Each experiment is a module. ``points()`` lists its settings, ``measure(**point)`` trains networks
-with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests.
-``python -m transfer_course.experiments`` measures everything again and replaces the results;
+with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests. The module
+`explorer` makes two, ``explorer_digits`` and ``explorer_emoji``; its ``points`` takes the scenario.
+
+``python -m transfer_course.experiments`` measures everything again and replaces the results.
 ``python -m transfer_course.experiments.benchmark`` measures how fast the course is.
 
 Reading results loads no TensorFlow.
