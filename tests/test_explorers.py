@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import transfer_course as tc
 from transfer_course import linear_theory
-from transfer_course.widgets import experiment, grid
+from transfer_course.experiments import explorer
 
-WORLDS = list(experiment.POSITIONS)
+SCENARIOS = list(explorer.POSITIONS)
 AT = {"method": "fine_tune", "freeze": "pool2", "lam": 1, "shots": 5, "learning_rate": 1e-3}
 
 
@@ -76,33 +76,33 @@ def test_the_page_computes_what_python_does(page):
         np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)
 
 
-def every_position(world):
-    positions = experiment.POSITIONS[world]
+def every_position(scenario):
+    positions = explorer.POSITIONS[scenario]
     return [dict(zip(positions, at, strict=True)) for at in itertools.product(*positions.values())]
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("world", WORLDS)
-def test_the_page_finds_every_position_in_the_grid(page, world):
-    at = every_position(world)
-    keys = in_page(page, tc.widgets.TransferExplorer(world), "at.map(module.keyOf)", at)
-    assert keys == [experiment.key(settings) for settings in at]
-    assert set(keys) == set(grid.load(world))
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_page_finds_every_position_in_the_grid(page, scenario):
+    at = every_position(scenario)
+    keys = in_page(page, tc.widgets.TransferExplorer(scenario), "at.map(module.keyOf)", at)
+    assert keys == [explorer.key(settings) for settings in at]
+    assert set(keys) == set(explorer.load_grid(scenario))
 
 
 # The grid
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_the_grid_has_whole_runs_within_bounds(world):
-    _, test = experiment.target(world)
-    layers = len(tc.widgets.TransferExplorer(world).layers)
-    for key, runs in grid.load(world).items():
-        assert len(runs) == experiment.EPISODES[world], key
-        for train, tested, drift, kept, wrong in runs:
-            assert len(train) == len(tested) == len(experiment.EPOCHS[world])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_grid_has_whole_runs_within_bounds(scenario):
+    _, test = explorer.target(scenario)
+    layers = len(tc.widgets.TransferExplorer(scenario).layers)
+    for key, runs in explorer.load_grid(scenario).items():
+        assert len(runs) == explorer.EPISODES[scenario], key
+        for train, tested, drift, retention, wrong in runs:
+            assert len(train) == len(tested) == len(explorer.EPOCHS[scenario])
             assert len(drift) == layers
-            assert all(0 <= share <= 1000 for share in [*train, *tested, kept])
+            assert all(0 <= share <= 1000 for share in [*train, *tested, retention])
             assert all(test.labels[index] != guess for index, guess in wrong)
             assert max(drift) == 0 or not key.startswith("feature_reuse"), key
 
@@ -115,42 +115,44 @@ SPOTS = [
 ]
 
 
-@pytest.mark.parametrize(("world", "at"), SPOTS, ids=lambda it: it if isinstance(it, str) else "")
-def test_points_computed_again_are_what_the_grid_says(world, at):
+@pytest.mark.parametrize(
+    ("scenario", "at"), SPOTS, ids=lambda it: it if isinstance(it, str) else ""
+)
+def test_points_computed_again_are_what_the_grid_says(scenario, at):
     """Differences are another machine's rounding, which grows with every step of the source and of
     the target; most of all in what the source's old head makes of the new features."""
-    train, tested, drift, kept, _ = grid.load(world)[experiment.key(at)][0]
-    again = experiment.measure(world, at, episode=0)
+    train, tested, drift, retention, _ = explorer.load_grid(scenario)[explorer.key(at)][0]
+    again = explorer.measure(scenario, at, episode=0)
     np.testing.assert_allclose(again["train"][-1], train[-1] / 1000, atol=0.11)
     np.testing.assert_allclose(again["test"], np.array(tested) / 1000, atol=0.13)
     np.testing.assert_allclose(list(again["drift"].values()), np.array(drift) / 1000, atol=0.03)
-    assert again["kept"] == pytest.approx(kept / 1000, abs=0.3)
+    assert again["retention"] == pytest.approx(retention / 1000, abs=0.3)
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_no_test_picture_is_ever_drawn(world):
-    pool, test = experiment.target(world)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_test_picture_is_ever_drawn(scenario):
+    pool, test = explorer.target(scenario)
     together = {image.tobytes() for image in pool.images} & {i.tobytes() for i in test.images}
     assert not together
-    for shots in experiment.POSITIONS[world]["shots"]:
+    for shots in explorer.POSITIONS[scenario]["shots"]:
         train, _ = tc.few_shot(pool, shots, seed=1)
         assert {image.tobytes() for image in train.images} <= {i.tobytes() for i in pool.images}
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_what_is_embedded_stays_small(world):
-    widget = tc.widgets.TransferExplorer(world)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_is_embedded_stays_small(scenario):
+    widget = tc.widgets.TransferExplorer(scenario)
     assert len(json.dumps(widget.get_state(), default=repr)) < 300_000
 
 
-def final(world, at):
-    return np.mean([run[1][-1] for run in grid.load(world)[experiment.key(at)]]) / 1000
+def final(scenario, at):
+    return np.mean([run[1][-1] for run in explorer.load_grid(scenario)[explorer.key(at)]]) / 1000
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_the_stories_are_true_in_the_grid(world):
-    for story in tc.widgets.TransferExplorer(world).stories:
-        gain = final(world, story["shown"]) - final(world, story["pinned"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_presets_are_true_in_the_grid(scenario):
+    for story in tc.widgets.TransferExplorer(scenario).stories:
+        gain = final(scenario, story["shown"]) - final(scenario, story["pinned"])
         assert (gain < -0.03) if "wrecks" in story["title"] else (gain > 0.03), story["title"]
 
 
@@ -158,7 +160,7 @@ def test_the_stories_are_true_in_the_grid(world):
 
 
 @pytest.fixture
-def explorer(monkeypatch):
+def conversation(monkeypatch):
     """An explorer, and what it says to the page."""
     widget = tc.widgets.TransferExplorer()
     said = []
@@ -174,21 +176,21 @@ def until_idle(widget):
         time.sleep(0.01)
 
 
-def test_a_move_trains_and_the_curve_grows(explorer):
-    widget, said = explorer
+def test_a_move_trains_and_the_curve_grows(conversation):
+    widget, said = conversation
     widget._hear({"kind": "move", "id": 7, "settings": AT, "episodes": [1]})
     until_idle(widget)
     kinds = [message["kind"] for message in said]
-    count = len(experiment.EPOCHS["digits"])
+    count = len(explorer.EPOCHS["digits"])
     assert kinds == ["loading", "ready", *["growing"] * count, "done"]
     assert {message["id"] for message in said} == {7}
-    assert said[-1]["run"] == grid.packed(experiment.measure("digits", AT, episode=1))
+    assert said[-1]["run"] == explorer.packed(explorer.measure("digits", AT, episode=1))
 
 
-def test_a_newer_move_stops_the_older_run(explorer):
-    widget, said = explorer
+def test_a_newer_move_stops_the_older_run(conversation):
+    widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
-    experiment.world("digits")
+    explorer.load_scenario("digits")
     widget._hear({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
@@ -198,9 +200,9 @@ def test_a_newer_move_stops_the_older_run(explorer):
     assert done == [2]
 
 
-def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(explorer):
-    widget, said = explorer
-    experiment.world("digits")
+def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
+    widget, said = conversation
+    explorer.load_scenario("digits")
     threads = threading.active_count()
     draw = random.Random(0)
     for number in range(200):
@@ -213,8 +215,8 @@ def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(explorer):
     assert threading.active_count() <= threads
 
 
-def test_closing_ends_the_work(explorer):
-    widget, said = explorer
+def test_closing_ends_the_work(conversation):
+    widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
     widget._hear({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
     widget.close()
@@ -222,8 +224,8 @@ def test_closing_ends_the_work(explorer):
     assert not [message for message in said if message["kind"] == "done"]
 
 
-def test_what_goes_wrong_is_said_on_the_page(explorer):
-    widget, said = explorer
+def test_what_goes_wrong_is_said_on_the_page(conversation):
+    widget, said = conversation
     widget._hear({"kind": "move", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]})
     until_idle(widget)
     assert said[-1]["kind"] == "problem"
@@ -237,18 +239,18 @@ def test_what_goes_wrong_is_said_on_the_page(explorer):
 @settings(max_examples=50, deadline=None)
 def test_what_does_not_matter_is_not_in_the_name(at):
     other = at | {"lam": 7.0}
-    same = experiment.key(at) == experiment.key(other)
+    same = explorer.key(at) == explorer.key(other)
     assert same == (at["method"] != "l2_sp" or at["freeze"] == "all")
 
 
-def test_an_unknown_world_is_refused():
+def test_an_unknown_scenario_is_refused():
     with pytest.raises(ValueError, match=r"world='faces' is unknown: use .*digits.*emoji"):
         tc.widgets.TransferExplorer("faces")
 
 
 def test_what_the_notebooks_were_saved_with_is_what_there_is_now():
     """A page without a kernel runs the module and shows the grid that its notebook holds."""
-    explorers = [*map(tc.widgets.TransferExplorer, WORLDS), tc.widgets.LinearExplorer()]
+    explorers = [*map(tc.widgets.TransferExplorer, SCENARIOS), tc.widgets.LinearExplorer()]
     now = [
         {name: getattr(it, name) for name in it.keys if name in ("_esm", "_css", "grid", "stories")}
         for it in explorers

@@ -14,7 +14,15 @@ import lazy_loader
 # No module here has the name of a function in it: importing the module would hide the function.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["algorithms", "backbones", "datasets", "linear_theory", "plots", "widgets"],
+    submodules=[
+        "algorithms",
+        "backbones",
+        "datasets",
+        "experiments",
+        "linear_theory",
+        "plots",
+        "widgets",
+    ],
     submod_attrs={
         "algorithms.feature_reuse": ["feature_reuse"],
         "algorithms.fine_tune": ["fine_tune"],

@@ -15,8 +15,8 @@ class LinearExplorer(anywidget.AnyWidget):
     itself, by the formulas of `transfer_course.linear_theory` for isotropic features, so it needs
     no kernel. Ten features; the target's weights have length 2.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> tc.widgets.LinearExplorer()
     LinearExplorer()

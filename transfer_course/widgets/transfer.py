@@ -21,8 +21,7 @@ import traitlets
 from PIL import Image
 
 from transfer_course._validation import check_choice
-from transfer_course.widgets import experiment
-from transfer_course.widgets.grid import load, packed
+from transfer_course.experiments import explorer
 
 HERE = Path(__file__).parent
 _FREEZE_NAMES = {
@@ -34,7 +33,7 @@ _FREEZE_NAMES = {
     "block15": "block 15",
     "all": "everything (all but the head)",
 }
-_WORLDS = {
+_SCENARIOS = {
     "digits": {
         "layers": ["conv1", "conv2", "conv3", "features"],
         "kept_title": "How much of the source task is kept: accuracy on MNIST with the source's "
@@ -75,7 +74,7 @@ class TransferExplorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    world
+    world : str, default: "digits"
         ``"digits"``: a small CNN that learned MNIST reads other people's digits; ``"emoji"``:
         EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower).
 
@@ -84,8 +83,8 @@ class TransferExplorer(anywidget.AnyWidget):
     ValueError
         There is no such world.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> tc.widgets.TransferExplorer()
     TransferExplorer(world='digits')
@@ -113,17 +112,17 @@ class TransferExplorer(anywidget.AnyWidget):
         self._lock = Lock()
         self._wanted = None  # the newest message that waits for the worker
         self._worker = None
-        check_choice("world", world, tuple(_WORLDS))
-        about = dict(_WORLDS[world])
-        _, test = experiment.target(world)
+        check_choice("world", world, tuple(_SCENARIOS))
+        about = dict(_SCENARIOS[world])
+        _, test = explorer.target(world)
         super().__init__(
             world=world,
-            positions=experiment.POSITIONS[world],
+            positions=explorer.POSITIONS[world],
             freeze_names=_FREEZE_NAMES,
-            stories=STORIES[world],
-            epochs=list(experiment.EPOCHS[world]),
-            episodes=experiment.EPISODES[world],
-            grid=load(world),
+            stories=_PRESETS[world],
+            epochs=list(explorer.EPOCHS[world]),
+            episodes=explorer.EPISODES[world],
+            grid=explorer.load_grid(world),
             pictures=_contact_sheet(test.images, about.pop("picture_size")),
             test_labels=test.labels.tolist(),
             class_names=list(test.class_names),
@@ -165,10 +164,10 @@ class TransferExplorer(anywidget.AnyWidget):
 
         try:
             send("loading")
-            experiment.world(self.world)
+            explorer.load_scenario(self.world)
             send("ready")
             for episode in message.get("episodes", ()):
-                run = experiment.measure(
+                run = explorer.measure(
                     self.world,
                     message["settings"],
                     episode,
@@ -179,8 +178,8 @@ class TransferExplorer(anywidget.AnyWidget):
                     ),
                     given_up=lambda: self._wanted is not None,
                 )
-                send("done", episode=episode, run=packed(run))
-        except experiment.Stopped:
+                send("done", episode=episode, run=explorer.packed(run))
+        except explorer.Stopped:
             pass
         except Exception as error:  # whatever it is, the reader sees a sentence, not a dead page
             send("problem", text=f"This run failed: {error}")
@@ -209,7 +208,7 @@ def _at(method: str, shots: int, learning_rate: float, freeze: str = "nothing", 
     }
 
 
-STORIES = {
+_PRESETS = {
     "digits": [
         {
             "title": "Reuse wins with one shot",

@@ -1,4 +1,7 @@
-"""How fast the course is: ``make bench`` prints the table that stands in the README.
+"""How fast the course is: ``python -m transfer_course.experiments.benchmark``.
+
+It prints the table that stands in the README, in ten minutes on a machine with nothing else to do.
+Notebooks are measured too where there are some: in a clone of the repository.
 
 Times are compared within one round, one contestant after the other, so that a machine whose speed
 drifts does not matter; a figure is the median of the rounds. What all of them share and need only
@@ -9,6 +12,7 @@ once (loading TensorFlow, the data, the first compilation) is done before the fi
   compiled training steps in a tight loop. No metrics, no history, no model that is handed back.
 """
 
+import argparse
 import os
 import platform
 import random
@@ -26,26 +30,38 @@ import numpy as np
 
 import transfer_course as tc
 from transfer_course._backend import keras, tf
-from transfer_course.training import feature_cache as features
-from transfer_course.widgets import experiment
+from transfer_course.experiments import explorer, sources
+from transfer_course.training import feature_cache
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def rounds(count: int, forget: bool = True, **contestants: Callable) -> tuple[dict, dict]:
     """Run the contestants in turn, after a round that does not count.
 
-    ``forget`` the features of pictures before each run, as if they were never seen.
+    Parameters
+    ----------
+    count : int
+        The number of rounds.
+    forget : bool
+        Whether to empty the feature cache before each run, as if the images were new.
+    **contestants : callable
+        Functions without arguments, by name.
 
-    Returns the median ratios of their times, in units of the first one (3.0: it took three times as
-    long), and what each returned last.
+    Returns
+    -------
+    ratios : dict
+        The median ratios of their times, in units of the first one (3.0: it took three times as
+        long).
+    results : dict
+        What each returned last.
     """
     times, results = {name: [] for name in contestants}, {}
     for _ in range(count + 1):
         for name, run in contestants.items():
             if forget:
-                features._kept.clear()
+                forget_features()
             start = perf_counter()
             results[name] = run()
             times[name].append(perf_counter() - start)
@@ -55,6 +71,11 @@ def rounds(count: int, forget: bool = True, **contestants: Callable) -> tuple[di
         for name, own in times.items()
     }
     return ratios, results
+
+
+def forget_features() -> None:
+    """Empty the feature cache: every image is new again."""
+    feature_cache._kept.clear()
 
 
 def plain(
@@ -181,27 +202,33 @@ def move_to(settings: dict) -> Callable:
 
     Gives how much of that time the first point took.
     """
-    whole = len(experiment.EPOCHS["digits"])
 
     def run():
-        points = []
         start = perf_counter()
-        with suppress(experiment.Stopped):  # what follows the curve is no part of it
-            experiment.measure(
-                "digits",
-                settings,
-                episode=0,
-                report=lambda curves: points.append(perf_counter()),
-                given_up=lambda: len(points) == whole,
-            )
-        return (points[0] - start) / (points[-1] - start)
+        times = curve_times(settings)
+        return (times[0] - start) / (times[-1] - start)
 
     return run
 
 
+def curve_times(settings: dict) -> list[float]:
+    """Train at a position of the explorer's controls: when each point of the curve was there."""
+    times = []
+    whole = len(explorer.EPOCHS["digits"])
+    with suppress(explorer.Stopped):  # what follows the curve is not part of it
+        explorer.measure(
+            "digits",
+            settings,
+            episode=0,
+            report=lambda curves: times.append(perf_counter()),
+            given_up=lambda: len(times) == whole,
+        )
+    return times
+
+
 def slider_moves() -> None:
     """What a move of the explorer costs, against the same curve by plain Keras."""
-    backbone, pool, test, _ = experiment.world("digits")
+    backbone, pool, test, _ = explorer.load_scenario("digits")
     train, _ = tc.few_shot(pool, shots=5, seed=0)
     at = {"method": "fine_tune", "lam": 1, "shots": 5, "learning_rate": 1e-3}
     for freeze, must in (("pool2", 10), ("nothing", 5), ("all", 30)):
@@ -213,7 +240,7 @@ def slider_moves() -> None:
             epochs=60,
             learning_rate=1e-3,
             validation_data=(test.images, test.labels),
-            validation_freq=list(experiment.EPOCHS["digits"]),
+            validation_freq=list(explorer.EPOCHS["digits"]),
         )
         found, results = rounds(
             5, forget=False, ours=move_to(at | {"freeze": freeze}), plain=keras_way
@@ -225,26 +252,26 @@ def slider_moves() -> None:
 
 def storm() -> str:
     """200 random moves in 20 seconds: what is left when they are over."""
-    explorer = tc.widgets.TransferExplorer()
-    said = []
-    explorer.send = said.append
+    widget = tc.widgets.TransferExplorer()
+    sent = []
+    widget.send = sent.append
     draw = random.Random(0)
-    positions = experiment.POSITIONS["digits"]
+    positions = explorer.POSITIONS["digits"]
 
     def moves(count, pause):
         for number in range(count):
             at = {name: draw.choice(values) for name, values in positions.items()}
-            explorer._hear({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+            widget._hear({"kind": "move", "id": number, "settings": at, "episodes": [0]})
             sleep(pause)
-        while explorer._worker:
+        while widget._worker:
             sleep(0.01)
 
     moves(100, 0.3)  # every network has been compiled by then
     before, threads = resident(), active_count()
-    said.clear()
+    sent.clear()
     moves(200, 0.1)
-    assert (said[-1]["kind"], said[-1]["id"]) == ("done", 199), said[-1]
-    assert not [message for message in said if message["kind"] == "problem"]
+    assert (sent[-1]["kind"], sent[-1]["id"]) == ("done", 199), sent[-1]
+    assert not [message for message in sent if message["kind"] == "problem"]
     grown = resident() - before
     return f"the last one won; threads {active_count() - threads:+d}, memory {grown:+.0f} MB"
 
@@ -274,6 +301,11 @@ def row(what: str, must: str, found: str) -> None:
 
 
 def main() -> None:
+    """Measure all rows and print the table."""
+    description = "Measure how fast the course is: the table of the README. It takes ten minutes."
+    prog = "python -m transfer_course.experiments.benchmark"
+    argparse.ArgumentParser(prog, description=description).parse_args()
+
     cpu = platform.processor() or platform.machine()
     print(f"{os.cpu_count()} cores ({cpu}), Python {platform.python_version()}, ", end="")
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}\n")
@@ -305,7 +337,7 @@ def main() -> None:
 
     warnings.simplefilter("ignore")  # what adapt and Keras have to say to each other
     digits = tc.datasets.digits()
-    backbone = tc.pretrain(tc.backbones.small_cnn(), tc.datasets.mnist()).get_layer("backbone")
+    backbone = sources.mnist_backbone()
     few, _ = tc.few_shot(digits, shots=5)
     settings = {"epochs": 60, "learning_rate": 3e-4}
     adapt = adapt_trainers(backbone, few, epochs=60)
@@ -352,8 +384,8 @@ def main() -> None:
     row("200 moves of the explorer in 20 s", "the last one wins, nothing is left", storm())
     imports = start_ratio("import transfer_course")
     row("`import transfer_course` against `import tensorflow`", "< 0.1×", f"{imports:.4f}×")
-    explorer = start_ratio("import transfer_course as tc; tc.widgets.TransferExplorer()")
-    row("a usable explorer, against the same", "< 2×", f"{explorer:.2f}×")
+    usable = start_ratio("import transfer_course as tc; tc.widgets.TransferExplorer()")
+    row("a usable explorer, against the same", "< 2×", f"{usable:.2f}×")
     for path in NOTEBOOKS:
         seconds, memory = notebook_costs(path)
         row(f"memory to run {path.stem} (time)", "< 2 GB", f"{memory:.2f} GB ({seconds:.0f} s)")

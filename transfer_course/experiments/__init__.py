@@ -1,0 +1,31 @@
+"""Experiments that take too long for a notebook, and what they gave.
+
+>>> import transfer_course as tc
+>>> tc.experiments.load("which_method").columns.tolist()
+['world', 'shots', 'method', 'episode', 'accuracy', 'train_accuracy']
+
+Each experiment is a module. ``points()`` lists its settings, ``measure(**point)`` trains networks
+with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests. The module
+`explorer` makes two, ``explorer_digits`` and ``explorer_emoji``; its ``points`` takes the scenario.
+
+``python -m transfer_course.experiments`` measures everything again and replaces the results.
+``python -m transfer_course.experiments.benchmark`` measures how fast the course is.
+
+Reading results loads no TensorFlow.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "explorer",
+        "fine_tuning_emoji",
+        "l2_sp_emoji",
+        "labels",
+        "related_methods",
+        "sources",
+        "which_method",
+    ],
+    submod_attrs={"_results": ["NAMES", "load"]},
+)
