@@ -75,7 +75,7 @@ def rounds(count: int, forget: bool = True, **contestants: Callable) -> tuple[di
 
 def forget_features() -> None:
     """Empty the feature cache: every image is new again."""
-    feature_cache._kept.clear()
+    feature_cache.clear()
 
 
 def plain(

@@ -20,7 +20,6 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 import transfer_course as tc
-from transfer_course._progress import stopped_by
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.experiments import sources
 from transfer_course.experiments._results import RESULTS
@@ -237,7 +236,7 @@ def measure(
     report : callable, optional
         Called with the curves so far, whenever they have grown.
     given_up : callable, optional
-        Asked between chunks; once it is true the run ends with `Stopped`.
+        Asked every half a second or so; once it is true the run ends with `Stopped`.
 
     Returns
     -------
@@ -254,9 +253,7 @@ def measure(
     FloatingPointError
         The training has diverged.
     """
-    from transfer_course.training.loop import (
-        watched,  # loads TensorFlow, which the page can do without
-    )
+    from transfer_course._backend import keras  # takes seconds, which the page can do without
 
     it = load_scenario(scenario)
     settings = canonical(settings)
@@ -267,20 +264,31 @@ def measure(
         settings |= {"alpha": 2 * settings.pop("lam"), "beta": 0}
     train, _ = tc.few_shot(it.pool, settings.pop("shots"), seed=episode)
     curves = {"train": [], "test": []}
-    guesses = None
 
-    def note(epoch, logs, probabilities):
-        nonlocal guesses
-        guesses = probabilities.argmax(axis=1)
-        curves["train"].append(logs["accuracy"])
-        curves["test"].append(float((guesses == it.test.labels).mean()))
-        report(curves)
+    def note(epoch, logs):
+        if "val_accuracy" in logs:
+            curves["train"].append(logs["accuracy"])
+            curves["test"].append(logs["val_accuracy"])
+            report(curves)
+        callback.model.stop_training = given_up()
 
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=note)
+    callback.needs_weights_after = ()  # so epochs without a validation may run in one call
     epochs = EPOCHS[scenario]
-    with stopped_by(given_up), watched(epochs, it.test.images, note):
-        model = method(it.backbone, train, epochs=epochs[-1], seed=episode, verbose=0, **settings)
+    model = method(
+        it.backbone,
+        train,
+        epochs=epochs[-1],
+        seed=episode,
+        verbose=0,
+        validation_data=it.test,
+        validation_freq=list(epochs),
+        callbacks=[callback],
+        **settings,
+    )
     if len(curves["test"]) < len(epochs) or given_up():
         raise Stopped
+    guesses = tc.predict(model, it.test.images).argmax(axis=1)
     backbone = model.get_layer("backbone")
     wrong = np.flatnonzero(guesses != it.test.labels)[:_MOST_WRONG]
     return curves | {

@@ -13,7 +13,6 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,8 +20,8 @@ from jupyter_client.manager import start_new_kernel
 
 import transfer_course as tc
 from transfer_course._progress import progress, stop_button
-from transfer_course.training import feature_cache as features
-from transfer_course.training import loop as training
+from transfer_course.training import feature_cache, fit
+from transfer_course.training.network import CompiledNetwork, are_finite
 
 BAR = re.compile(r"(\d+)/(\d+) \[.*<.*\]")  # done/of [so far<left, pace]
 
@@ -31,7 +30,7 @@ BAR = re.compile(r"(\d+)/(\d+) \[.*<.*\]")  # done/of [so far<left, pace]
 def pressed_at_once(monkeypatch, times=1, at=2):
     """Press Control-C while the chunk with this number is in training."""
     chunks = []
-    original = training._copy_penalties
+    original = CompiledNetwork.train
 
     def press(*args):
         chunks.append(args)
@@ -39,7 +38,7 @@ def pressed_at_once(monkeypatch, times=1, at=2):
             os.kill(os.getpid(), signal.SIGINT)
         return original(*args)
 
-    monkeypatch.setattr(training, "_copy_penalties", press)
+    monkeypatch.setattr(CompiledNetwork, "train", press)
     yield
     monkeypatch.undo()
 
@@ -236,16 +235,18 @@ def test_a_backbone_with_nan_in_it_is_named(keras, backbone, draw):
         tc.fine_tune(broken, draw[0], epochs=2)
 
 
-def test_weights_that_blow_up_at_the_very_last_step_are_noticed(keras):
-    def holding(value):
-        return [keras.Variable([value, 1.0])]
+def test_weights_that_blow_up_at_the_very_last_step_are_noticed(backbone, draw, monkeypatch):
+    """The loss is computed before the step."""
+    monkeypatch.setattr(CompiledNetwork, "is_finite", lambda network: False)
+    with pytest.raises(FloatingPointError, match="weights are no longer finite"):
+        tc.fine_tune(backbone, draw[0], epochs=2)
 
-    history = SimpleNamespace(history={"loss": [0.5]})  # computed before the step
-    model = SimpleNamespace(weights=holding(0.0))
-    training._check_finite(model, SimpleNamespace(trainable=holding(3e38)), history, 1.0)
-    for value in (np.inf, np.nan):
-        with pytest.raises(FloatingPointError, match="weights are no finite numbers"):
-            training._check_finite(model, SimpleNamespace(trainable=holding(value)), history, 1.0)
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(3e38, True), (np.inf, False), (-np.inf, False), (np.nan, False)]
+)
+def test_what_is_finite(keras, value, expected):
+    assert are_finite([keras.Variable([0.0]), keras.Variable([value, 1.0])]) is expected
 
 
 # Budget
@@ -257,10 +258,10 @@ def test_features_above_the_budget_are_not_kept_and_that_is_said(
     kept = tc.fine_tune(backbone, draw[0], freeze="pool1", epochs=2)
     assert capsys.readouterr().out == ""
     row = 14 * 14 * 16 * 4  # bytes that leave pool1 for one picture
-    monkeypatch.setattr(training, "BUDGET", len(draw[0]) * row)
+    monkeypatch.setattr(feature_cache, "BUDGET", len(draw[0]) * row)
     tc.fine_tune(backbone, draw[0], freeze="pool1", epochs=2)
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(training, "BUDGET", len(draw[0]) * row - 1)
+    monkeypatch.setattr(feature_cache, "BUDGET", len(draw[0]) * row - 1)
     without = tc.fine_tune(backbone, draw[0], freeze="pool1", epochs=2)
     assert "computed again in every epoch" in capsys.readouterr().out
     for one, other in zip(kept.get_weights(), without.get_weights(), strict=True):
@@ -268,21 +269,24 @@ def test_features_above_the_budget_are_not_kept_and_that_is_said(
 
 
 def test_what_is_kept_stays_within_the_budget(backbone, monkeypatch):
-    monkeypatch.setattr(features, "BUDGET", 100 * 64 * 4)
+    monkeypatch.setattr(feature_cache, "BUDGET", 100 * 64 * 4)
     train, test = tc.few_shot(tc.datasets.digits(), shots=5)
     tc.predict(tc.feature_reuse(backbone, train, epochs=2), test.images)
-    rows = [row for rows in features._kept.values() for row in rows]
-    assert sum(row.nbytes for row in rows) <= features.BUDGET
-    assert all(row.base is None for row in rows)  # a view would keep its whole batch alive
+    assert 0 < feature_cache.size() <= feature_cache.BUDGET
 
 
-def test_chunks_are_short_and_no_more_than_a_tenth(monkeypatch):
+def test_chunks_are_short_and_no_more_than_a_tenth(backbone, draw, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(training, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(fit, "perf_counter", lambda: clock[0])
     for pace in (1e-4, 0.1, 3.0):  # seconds an epoch
         lengths = []
-        for chunk in training._in_chunks(np.zeros((200, 1))):
-            lengths.append(len(chunk))
-            clock[0] += pace * len(chunk)
+
+        def train(network, data, orders, batch_size, lengths=lengths, pace=pace):
+            lengths.append(len(orders))
+            clock[0] += pace * len(orders)
+            return [{"loss": 1.0, "accuracy": 0.5}] * len(orders)
+
+        monkeypatch.setattr(CompiledNetwork, "train", train)
+        tc.fine_tune(backbone, draw[0], epochs=200)
         assert sum(lengths) == 200 and lengths[0] == 1
         assert max(lengths) <= 20 and max(lengths[:-1]) * pace <= max(0.5, pace)
