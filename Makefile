@@ -5,15 +5,18 @@ PYTHON ?= python3.11 python3.12 python3.13 python3 python
 LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
 RUN := .venv/bin/python
+# Two files of tests run side by side, each in one process from end to end, since its tests share
+# what they have built. In the order of collection: then it is short notebooks that come last.
+SIDE_BY_SIDE ?= -n 2 --dist loadfile --no-loadscope-reorder
 # Written last, so that it is there only when a set-up is complete. It names the folder, because an
 # environment does not survive a move.
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test book serve notebooks tables grid bench lint lock clean
+.PHONY: help lab test check test-numerics book serve notebooks tables grid bench lint lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## open the course in JupyterLab
 	@echo "JupyterLab is opening in your browser. Control-C, twice, stops it."
@@ -21,8 +24,14 @@ lab: $(READY) ## open the course in JupyterLab
 	  --LabApp.default_url=/lab/tree/00-start.ipynb \
 	  --KernelManager.transport_encryption=auto --Application.log_level=ERROR $(LAB_FLAGS)
 
-test: $(READY) ## run all tests, the notebooks among them
-	@$(RUN) -m pytest
+test: $(READY) ## run all tests, the notebooks among them: a quarter of an hour
+	@$(RUN) -m pytest $(SIDE_BY_SIDE)
+
+check: $(READY) lint ## lint, and run the tests that need no browser and no notebook: three minutes
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser" transfer_course tests
+
+test-numerics: $(READY) ## run make check on each kind of processor that this one can play: an hour
+	@$(RUN) tests/numerics.py
 
 book: $(READY) ## build the site into book/_build/html, with a PDF of it all
 	@$(RUN) book/build.py
@@ -34,13 +43,13 @@ notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py
 
 tables: $(READY) ## measure again what takes too long for a notebook: an hour or so
-	@$(RUN) book/tables.py
+	@$(RUN) -m transfer_course.experiments
 
 grid: $(READY) ## run anew what the explorers show without a kernel: half an hour
-	@$(RUN) -m transfer_course.widgets.grid
+	@$(RUN) -m transfer_course.experiments explorer_digits explorer_emoji
 
 bench: $(READY) ## measure how fast the course is: ten minutes on a machine with nothing else to do
-	@$(RUN) tests/bench.py
+	@$(RUN) -m transfer_course.experiments.benchmark
 
 lint: $(READY) ## check style and layout of the code
 	@$(RUN) -m ruff check .
