@@ -179,7 +179,6 @@ def test_what_is_saved_loads_with_keras_alone(backbone, draw, tmp_path):
         "lite0": (tc.backbones.efficientnet_lite0(32), pictures),
         "vgg16": (tc.backbones.vgg16(32, weights=None), pictures),
         "pretrain": (tc.pretrain(backbone, train, **few), test.images),
-        "from_scratch": (tc.from_scratch(backbone, train, **few), test.images),
         "feature_reuse": (tc.feature_reuse(backbone, train, **few), test.images),
         "fine_tune": (tc.fine_tune(backbone, train, freeze="pool1", **few), test.images),
         "l2_sp": (tc.l2_sp(backbone, train, alpha=0.3, beta=0.2, **few), test.images),

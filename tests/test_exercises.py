@@ -72,12 +72,10 @@ def test_no_cell_looks_like_an_exercise_and_is_none():
 
 
 @pytest.fixture(scope="module")
-def small_world():
-    """What the cells above the exercises of 3.1 leave behind, on less data."""
-    source = tc.pretrain(tc.backbones.small_cnn(), tc.datasets.mnist().subset(range(0, 5000, 3)))
+def small_world(backbone):
+    """What the cells above the exercises of 3.1 leave behind, with a network of less training."""
     digits = tc.datasets.digits()
     train, test = tc.few_shot(digits, shots=5, seed=0)
-    backbone = source.get_layer("backbone")
     _, accuracy = tc.feature_reuse(backbone, train).evaluate(test.images, test.labels, verbose=0)
     world = {"tc": tc, "keras": keras, "np": np, "digits": digits, "backbone": backbone}
     return world | {"train": train, "test": test, "accuracy": accuracy}
