@@ -5,9 +5,11 @@ PYTHON ?= python3.11 python3.12 python3.13 python3 python
 LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
 RUN := .venv/bin/python
-# Two files of tests run side by side, each in one process from end to end, since its tests share
-# what they have built. In the order of collection: then it is short notebooks that come last.
+# Two test files run at a time, each from start to end in one process, because its tests share
+# fixtures. In the order of collection, so that short notebooks come last.
 SIDE_BY_SIDE ?= -n 2 --dist loadfile --no-loadscope-reorder
+# What `make test` runs, if not everything: make test TESTS="tests/test_setup.py notebooks"
+TESTS ?=
 # Written last, so that it is there only when a set-up is complete. It names the folder, because an
 # environment does not survive a move.
 READY := .venv/ready
@@ -24,13 +26,13 @@ lab: $(READY) ## open the course in JupyterLab
 	  --LabApp.default_url=/lab/tree/00-start.ipynb \
 	  --KernelManager.transport_encryption=auto --Application.log_level=ERROR $(LAB_FLAGS)
 
-test: $(READY) ## run all tests, the notebooks among them: a quarter of an hour
-	@$(RUN) -m pytest $(SIDE_BY_SIDE)
+test: $(READY) ## run all tests, the notebooks among them
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(TESTS)
 
-check: $(READY) lint ## lint, and run the tests that need no browser and no notebook: three minutes
+check: $(READY) lint ## lint, and run the tests that need no browser and no notebook
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser" transfer_course tests
 
-test-numerics: $(READY) ## run make check on each kind of processor that this one can play: an hour
+test-numerics: $(READY) ## run make check with the arithmetic of other processors
 	@$(RUN) tests/numerics.py
 
 book: $(READY) ## build the site into book/_build/html, with a PDF of it all
@@ -42,10 +44,10 @@ serve: $(READY) ## show the site in your browser, and again after each change
 notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py
 
-tables: $(READY) ## measure again what takes too long for a notebook: an hour or so
+tables: $(READY) ## measure the results of all experiments again: an hour or so
 	@$(RUN) -m transfer_course.experiments
 
-grid: $(READY) ## run anew what the explorers show without a kernel: half an hour
+grid: $(READY) ## measure again what the explorers show without a kernel: half an hour
 	@$(RUN) -m transfer_course.experiments explorer_digits explorer_emoji
 
 bench: $(READY) ## measure how fast the course is: ten minutes on a machine with nothing else to do

@@ -90,6 +90,7 @@ def check_in(chapter: str, name: str, world: dict):
 
 
 REUSE = CHAPTERS["3-1-feature-reuse"]["exercise-reuse-solution"].source
+SHORT = REUSE.replace("epochs=100", "epochs=1")  # for what goes wrong whatever the length
 NEIGHBOUR = CHAPTERS["3-1-feature-reuse"]["exercise-neighbour-solution"].source
 
 
@@ -97,10 +98,10 @@ NEIGHBOUR = CHAPTERS["3-1-feature-reuse"]["exercise-neighbour-solution"].source
     ("name", "solution", "right", "wrong", "verdict"),
     [
         ("reuse", REUSE, "epochs=100", "epochs=1", "accuracy .* Train for longer"),
-        ("reuse", REUSE, "Dense(10,", "Dense(11,", "the output has shape"),
+        ("reuse", SHORT, "Dense(10,", "Dense(11,", "the output has shape"),
         (
             "reuse",
-            REUSE,
+            SHORT,
             "    return",
             "    backbone.layers[1].bias.assign_add([1.0] * 16)\n    return",
             "the backbone's weights have changed",
