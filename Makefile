@@ -5,15 +5,20 @@ PYTHON ?= python3.11 python3.12 python3.13 python3 python
 LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
 RUN := .venv/bin/python
+# Two test files run at a time, each from start to end in one process, because its tests share
+# fixtures. In the order of collection, so that short notebooks come last.
+SIDE_BY_SIDE ?= -n 2 --dist loadfile --no-loadscope-reorder
+# What `make test` runs, if not everything: make test TESTS="tests/test_setup.py notebooks"
+TESTS ?=
 # Written last, so that it is there only when a set-up is complete. It names the folder, because an
 # environment does not survive a move.
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test book serve notebooks tables grid bench lint lock clean
+.PHONY: help lab test check test-numerics book serve notebooks tables grid bench lint lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## open the course in JupyterLab
 	@echo "JupyterLab is opening in your browser. Control-C, twice, stops it."
@@ -22,7 +27,13 @@ lab: $(READY) ## open the course in JupyterLab
 	  --KernelManager.transport_encryption=auto --Application.log_level=ERROR $(LAB_FLAGS)
 
 test: $(READY) ## run all tests, the notebooks among them
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(TESTS)
+
+check: $(READY) lint ## lint, and run the tests that need no browser and no notebook
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser" transfer_course tests
+
+test-numerics: $(READY) ## run make check with the arithmetic of other processors
+	@$(RUN) tests/numerics.py
 
 book: $(READY) ## build the site into book/_build/html, with a PDF of it all
 	@$(RUN) book/build.py
@@ -33,14 +44,14 @@ serve: $(READY) ## show the site in your browser, and again after each change
 notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py
 
-tables: $(READY) ## measure again what takes too long for a notebook: an hour or so
-	@$(RUN) book/tables.py
+tables: $(READY) ## measure the results of all experiments again: an hour or so
+	@$(RUN) -m transfer_course.experiments
 
-grid: $(READY) ## run anew what the explorers show without a kernel: half an hour
-	@$(RUN) -m transfer_course.widgets.grid
+grid: $(READY) ## measure again what the explorers show without a kernel: half an hour
+	@$(RUN) -m transfer_course.experiments explorer_digits explorer_emoji
 
 bench: $(READY) ## measure how fast the course is: ten minutes on a machine with nothing else to do
-	@$(RUN) tests/bench.py
+	@$(RUN) -m transfer_course.experiments.benchmark
 
 lint: $(READY) ## check style and layout of the code
 	@$(RUN) -m ruff check .

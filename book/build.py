@@ -1,13 +1,11 @@
-"""Build the site: ``python book/build.py`` leaves it, and a PDF of it, in ``book/_build/html/``.
+"""Build the site: ``python book/build.py`` writes it, and a PDF of it, to ``book/_build/html/``.
 
 The notebooks live beside the book, not in it, so that JupyterLab shows students nothing but
 notebooks. This script copies them and the book's own pages into one source folder and hands that
 to Jupyter Book. The notebooks are published with the outputs they were saved with; none is run.
-
-``--serve`` shows the site in a browser instead, and again after each change, until Control-C.
-``--stage`` only gathers the source; the preview does so before each build.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -50,7 +48,7 @@ def stage(notebooks, source):
 
 def for_colab(notebooks, folder):
     """Copy the notebooks to ``folder`` with a first cell that installs the course there."""
-    settings = yaml.safe_load((BOOK / "_config.yml").read_text("utf8"))["repository"]
+    settings = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))["repository"]
     url = settings["url"] or f"https://github.com/{os.environ.get('GITHUB_REPOSITORY', '')}"
     if url.endswith("/"):  # no address, no links to Colab
         return
@@ -93,7 +91,7 @@ def _can_print():
     return False
 
 
-def preview():
+def preview(port, open_browser=False):
     """Serve the site on this machine; build again and reload it whenever a page is saved."""
     source = BOOK / "_build" / "source"
     stage(NOTEBOOKS, source)
@@ -103,7 +101,8 @@ def preview():
     # What is built is no reason to build; the source folder is copied to, never written in.
     command += ["--re-ignore", r"_build|\.ipynb_checkpoints", *watched]
     command += ["--pre-build", f'"{sys.executable}" "{BOOK / "build.py"}" --stage']
-    return subprocess.run([*command, *sys.argv[2:]], env=_environment(False)).returncode
+    command += ["--port", str(port)] + ["--open-browser"] * open_browser
+    return subprocess.run(command, env=_environment(False)).returncode
 
 
 def _environment(with_pdf):
@@ -114,7 +113,34 @@ def _environment(with_pdf):
     return os.environ | quiet | {"PYTHONPATH": path} | ({"BOOK_PDF": PDF} if with_pdf else {})
 
 
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description="Build the site in book/_build/html, with a PDF if there is a Chromium."
+    )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--serve",
+        action="store_true",
+        help="serve a preview, and build it again after each change, until Control-C",
+    )
+    instead.add_argument(
+        "--stage",
+        action="store_true",
+        help="only gather the source in book/_build/source, as the preview does before each build",
+    )
+    parser.add_argument(
+        "--open-browser", action="store_true", help="with --serve: open the site in a browser"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, help="with --serve: where (default: %(default)s)"
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.stage:
+        return stage(NOTEBOOKS, BOOK / "_build" / "source")
+    if chosen.serve:
+        return preview(chosen.port, chosen.open_browser)
+    return build(NOTEBOOKS, BOOK)
+
+
 if __name__ == "__main__":
-    if "--stage" in sys.argv:
-        sys.exit(stage(NOTEBOOKS, BOOK / "_build" / "source"))
-    sys.exit(preview() if "--serve" in sys.argv else build(NOTEBOOKS, BOOK))
+    sys.exit(main())

@@ -1,10 +1,11 @@
 """Run notebooks and save them with their outputs: ``python book/execute.py [notebook ...]``.
 
-Without arguments it runs all of ``notebooks/``. What is saved depends on the source and the outputs
+What is saved depends on the source and the outputs
 alone, not on the hour or on this machine's Python, so a second run changes a file only where an
 output has changed. A notebook in which a cell fails or writes to stderr is left as it was.
 """
 
+import argparse
 import json
 import re
 import sys
@@ -82,6 +83,10 @@ def _with_numbered_widgets(notebook):
 
 
 if __name__ == "__main__":
-    for path in [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb")):
+    parser = argparse.ArgumentParser(description="Run notebooks and save them with their outputs.")
+    parser.add_argument(
+        "notebooks", nargs="*", type=Path, help="files (default: all of the folder notebooks)"
+    )
+    for path in parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         nbformat.write(execute(path), path)
         print(path.name)

@@ -7,21 +7,18 @@ with a site's folder and a file's name it prints. A process of its own, for play
 twice in one, and the tests have it running.
 """
 
-import shutil
 import sys
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
-from playwright.sync_api import Error, sync_playwright
+from chromium import launch
+from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, TextStringObject
 
 BOOK = Path(__file__).resolve().parent
-NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 PAPER = {
     "format": "A4",
     "margin": {"top": "18mm", "bottom": "20mm", "left": "16mm", "right": "16mm"},
@@ -46,18 +43,9 @@ p {{ position: absolute; bottom: 6mm; right: 16mm; font: 9pt sans-serif; color: 
 {}"""
 
 
-def launch(playwright):
-    """Start the first browser that does start: one on the PATH, an installed one, playwright's."""
-    found = [{"executable_path": path} for path in filter(None, map(shutil.which, NAMES))]
-    for choice in [*found, {"channel": "chrome"}, {"channel": "msedge"}, {}]:
-        with suppress(Error):
-            return playwright.chromium.launch(args=FLAGS, **choice)
-    return None
-
-
 def names_in_order():
     """The names of the pages, as the table of contents has them."""
-    toc = yaml.safe_load((BOOK / "_toc.yml").read_text("utf8"))
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
     chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return [toc["root"], *chapters]
 
@@ -109,7 +97,7 @@ def print_book(site, path):
 
 
 def _settings():
-    return yaml.safe_load((BOOK / "_config.yml").read_text("utf8"))
+    return yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))
 
 
 def _cover(site, names, titles, starts):

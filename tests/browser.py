@@ -1,43 +1,23 @@
 """What the browser tests share: a Chromium, a list of what went wrong on its pages, a server."""
 
 import os
-import shutil
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+from chromium import launch
 from playwright.sync_api import sync_playwright
 
-NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
 FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     # No other host can be reached, so a test that asks one fails with and without a network.
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
-
-
-def _executable(playwright):
-    """The path of a Chromium: one on the PATH, or the one that ``playwright install`` fetched."""
-    found = filter(None, map(shutil.which, NAMES))
-    path = next(found, playwright.chromium.executable_path)
-    if Path(path).exists():
-        return path
-    message = (
-        f"No Chromium was found (looked for {', '.join(NAMES)} and for playwright's own); install "
-        "one, with `apt install chromium` or `playwright install chromium`, to run this test."
-    )
-    # A skip that nobody reads would hide a broken site; on a CI machine it counts as a failure.
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
 
 
 @contextmanager
@@ -47,7 +27,13 @@ def chromium():
     Where none is installed the test is skipped, or fails if the variable ``CI`` is set.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_executable(playwright), args=FLAGS)
+        browser = launch(playwright, FLAGS)
+        if browser is None:
+            # On a CI machine a skip that nobody reads would hide a broken site.
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(
+                "No Chromium was found; to run this test install one, with `apt install chromium` "
+                "or `playwright install chromium`."
+            )
         try:
             yield browser
         finally:
@@ -67,11 +53,6 @@ def new_page(browser, **options):
     Trouble is an error on the console, an exception that no script caught, an answer of 400 and
     above, a request that failed, and any request to another host. ``options`` go to playwright's
     ``new_context``: ``viewport``, ``color_scheme`` and the like.
-
-    >>> with chromium() as browser, new_page(browser) as (page, trouble):
-    ...     _ = page.goto("data:text/html,<script>console.error('oh')</script>")
-    ...     trouble
-    ['console error: oh']
     """
     trouble = []
 

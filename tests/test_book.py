@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-import runpy
 import subprocess
 import sys
 from functools import cache
@@ -17,11 +16,17 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from browser import chromium, new_page, serve
 from bs4 import BeautifulSoup
+from build import build
 from PIL import Image
 from pypdf import PdfReader
 
+# Those that need no Chromium wait for the build of the site, a minute: `make check` leaves all out.
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "book" / "_toc.yml").read_text("utf8"))
+PAGES = re.findall(
+    r"(?:root|file): *(\S+)", (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8")
+)
 HEADINGS = "h1, h2, h3, h4, h5, h6"
 PHONE = {"width": 360, "height": 740}
 # Nothing but the site itself. Sphinx and the theme have scripts and styles within the pages.
@@ -62,9 +67,6 @@ THIN_OUT = """async () => {
     formulas.slice(3).forEach(svg => svg.replaceChildren());
 }"""
 
-sys.path.insert(0, str(ROOT / "book"))  # where build.py finds the modules beside it
-build = runpy.run_path(str(ROOT / "book" / "build.py"))["build"]
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
@@ -79,7 +81,10 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def soups(site):
     """Every HTML file of the site, parsed, by its name."""
-    return {p.name: BeautifulSoup(p.read_text("utf8"), "html.parser") for p in site.glob("*.html")}
+    return {
+        p.name: BeautifulSoup(p.read_text(encoding="utf-8"), "html.parser")
+        for p in site.glob("*.html")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +122,13 @@ def visits(request, address, browser, site):
     return facts
 
 
-@pytest.mark.browser
 def test_the_recorder_sees_every_kind_of_trouble(tmp_path, browser):
     (tmp_path / "page.html").write_text(
         """<!doctype html><link rel="icon" href="data:,"><img src="missing.png">
         <img src="https://example.org/pixel.png"><script>
         console.error("oh"); new WebSocket("wss://example.org/socket"); throw Error("uncaught")
-        </script>"""
+        </script>""",
+        encoding="utf-8",
     )
     with serve(tmp_path) as url, new_page(browser) as (page, trouble):
         page.goto(f"{url}/page.html", wait_until="networkidle")
@@ -150,7 +155,7 @@ def test_dead_links_fail_the_build(tmp_path, capfd, monkeypatch):
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
     for page in PAGES:
         if not (ROOT / "book" / f"{page}.md").exists():
-            (tmp_path / f"{page}.ipynb").write_text(json.dumps(notebook))
+            (tmp_path / f"{page}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     assert build(tmp_path, tmp_path, pdf=False) != 0
     warnings = capfd.readouterr().err
     assert "to-nowhere.ipynb" in warnings
@@ -165,7 +170,9 @@ def test_nothing_is_loaded_from_another_host(soups, site):
             for attribute in {"src", "srcset", "poster", "data", "href"} & set(tag.attrs):
                 assert not elsewhere.match(tag[attribute]), f"{name}: {tag}"
     for style in site.rglob("*.css"):
-        found = re.search(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//.*", style.read_text("utf8"))
+        found = re.search(
+            r"(?:url\(|@import)\s*[\"']?(?:https?:)?//.*", style.read_text(encoding="utf-8")
+        )
         assert not found, f"{style.name}: {found[0]}"
 
 
@@ -196,12 +203,10 @@ def test_every_picture_has_a_text_for_those_who_cannot_see_it(soups):
     )
 
 
-@pytest.mark.browser
 def test_pages_open_without_trouble(visits):
     assert {name: seen["trouble"] for name, seen in visits.items() if seen["trouble"]} == {}
 
 
-@pytest.mark.browser
 def test_pages_fit_a_phone(visits):
     too_wide = [name for name, seen in visits.items() if seen["width"] > PHONE["width"]]
     assert too_wide == []
@@ -209,14 +214,12 @@ def test_pages_fit_a_phone(visits):
     assert {name: seen["cut"] for name, seen in visits.items() if seen["cut"]} == {}
 
 
-@pytest.mark.browser
 def test_formulas_are_drawn(visits):
     assert sum(seen["formulas"] for seen in visits.values()) > 0
     assert {name: seen["undrawn"] for name, seen in visits.items() if seen["undrawn"]} == {}
     assert {name: seen["wrong"] for name, seen in visits.items() if seen["wrong"]} == {}
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_the_address_of_the_site_leads_to_the_first_page(scheme, address, browser):
     with new_page(browser) as (page, trouble):
@@ -225,7 +228,6 @@ def test_the_address_of_the_site_leads_to_the_first_page(scheme, address, browse
         assert trouble == []
 
 
-@pytest.mark.browser
 def test_figures_stay_on_white_in_the_dark_theme(soups, address, browser):
     name = next(name for name, soup in soups.items() if soup.select(".cell_output img"))
     with new_page(browser, color_scheme="dark") as (page, _):
@@ -246,7 +248,6 @@ def a_word_of(article):
     return max(set(words) - set(titles.lower().split()), key=lambda w: (len(w), w))
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_search_finds_a_word_of_each_chapter(scheme, soups, address, browser):
     with new_page(browser) as (page, trouble):
@@ -261,13 +262,11 @@ def test_search_finds_a_word_of_each_chapter(scheme, soups, address, browser):
     assert trouble == []
 
 
-@pytest.mark.browser
 def test_no_page_weighs_more_than_three_megabytes(visits):
     assert all(seen["bytes"] > 100_000 for seen in visits.values())
     assert {n: s["bytes"] for n, s in visits.items() if s["bytes"] > 3_000_000} == {}
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("name", [*PAGES, "search"])
 def test_nothing_shuts_readers_out(name, address, browser):
     with new_page(browser, color_scheme="light") as (page, _):
@@ -288,7 +287,6 @@ def test_nothing_shuts_readers_out(name, address, browser):
     assert found == []
 
 
-@pytest.mark.browser
 def test_the_menus_at_the_top_work_by_keyboard(address, browser):
     with new_page(browser) as (page, trouble):
         page.goto(f"{address['http']}/{CHAPTERS[1]}.html", wait_until="networkidle")
@@ -350,13 +348,12 @@ def test_each_page_leads_to_the_one_before_and_the_one_after(soups):
 
 def test_what_students_type_is_in_the_reference(soups):
     documented = {tag["id"] for tag in soups["reference.html"].select("dt.sig[id]")}
-    readme = (ROOT / "README.md").read_text("utf8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = set(re.findall(r"^\| `tc\.([\w.]+)\(", readme, re.MULTILINE))
     assert len(names) > 12
     assert {f"transfer_course.{name}" for name in names} <= documented
 
 
-@pytest.mark.browser
 def test_the_whole_book_is_one_pdf(site, soups):
     reader = PdfReader(site / "transfer-course.pdf")
     chapters = [entry for entry in reader.outline if not isinstance(entry, list)]
@@ -364,7 +361,7 @@ def test_the_whole_book_is_one_pdf(site, soups):
     assert [chapter.title for chapter in chapters] == titles
     assert (
         reader.metadata.title
-        == yaml.safe_load((ROOT / "book" / "_config.yml").read_text())["title"]
+        == yaml.safe_load((ROOT / "book" / "_config.yml").read_text(encoding="utf-8"))["title"]
     )
     cover = reader.pages[0].extract_text()
     for chapter in chapters:
@@ -388,7 +385,7 @@ def test_the_built_site_can_be_put_on_the_branch_that_pages_shows(site, tmp_path
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    workflow = (ROOT / ".github" / "workflows" / "site.yml").read_text("utf8")
+    workflow = (ROOT / ".github" / "workflows" / "site.yml").read_text(encoding="utf-8")
     flags = re.search(r"ghp-import ((?:--[\w-]+\s)+)", workflow)[1].split()
     git("init", "--bare", "-q", "hub.git")
     git("init", "-q", "here")
@@ -409,7 +406,6 @@ SEEN = """explorer => [
 ]"""
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_explorers_answer_to_keyboard_and_mouse_without_a_kernel(scheme, address, browser):
     with new_page(browser, viewport=PHONE) as (page, trouble):

@@ -1,6 +1,5 @@
 """image_folder: the pictures that people really have, and the ones that are broken."""
 
-import doctest
 import io
 import re
 import struct
@@ -75,10 +74,6 @@ def look(photos):
         return tc.datasets.image_folder(photos, image_size, fit).images[0].astype(int)
 
     return look
-
-
-def test_example_in_the_docstring():
-    assert doctest.testmod(folder_module).failed == 0
 
 
 def test_classes_and_files_come_in_order_of_their_names(tmp_path):

@@ -13,6 +13,8 @@ import nbformat
 import pytest
 from browser import chromium, new_page
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 600
 
@@ -32,7 +34,7 @@ def spy(event, args):
         return
     host = host.decode() if isinstance(host, bytes) else host
     if host not in HOME:
-        with open(os.environ["SPY_REPORT"], "a") as report:
+        with open(os.environ["SPY_REPORT"], "a", encoding="utf-8") as report:
             report.write(f"{event} {host}\\n")
 
 sys.addaudithook(spy)
@@ -86,7 +88,7 @@ def lab(tmp_path_factory):
                 cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, path)
     (folder / "spy").mkdir()
-    (folder / "spy" / "sitecustomize.py").write_text(SPY)
+    (folder / "spy" / "sitecustomize.py").write_text(SPY, encoding="utf-8")
     report = folder / "report"
 
     # The settings of whoever runs this test are left out, as on a fresh machine.
@@ -98,7 +100,7 @@ def lab(tmp_path_factory):
     env |= {"JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTER_RUNTIME_DIR": str(folder / "run")}
     flags = ["--no-browser", "--ServerApp.port=0", "--LabApp.expose_app_in_browser=True"]
     with (
-        (folder / "log").open("w") as log,
+        (folder / "log").open("w", encoding="utf-8") as log,
         subprocess.Popen(
             [sys.executable, *make_lab(), *flags],
             cwd=folder,
@@ -112,21 +114,20 @@ def lab(tmp_path_factory):
             notice = folder / "run" / f"jpserver-{server.pid}.json"
             until = time.monotonic() + 60
             while not notice.exists():
-                said = (folder / "log").read_text()
+                said = (folder / "log").read_text(encoding="utf-8")
                 assert server.poll() is None, f"JupyterLab ended at once:\n{said}"
                 assert time.monotonic() < until, f"JupyterLab took over a minute:\n{said}"
                 time.sleep(0.1)
-            info = json.loads(notice.read_text())
+            info = json.loads(notice.read_text(encoding="utf-8"))
             yield info["url"], info["token"], folder, report
         finally:
             server.terminate()
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("name", ["00-start.ipynb", "3-1-feature-reuse.ipynb"])
 def test_all_cells_run_in_jupyterlab(lab, name):
     address, token, folder, report = lab
-    report.write_text("")
+    report.write_text("", encoding="utf-8")
     with chromium() as browser, new_page(browser) as (page, trouble):
         page.goto(f"{address}lab/tree/{name}?reset&token={token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
@@ -148,7 +149,7 @@ def test_all_cells_run_in_jupyterlab(lab, name):
     assert red == []
     assert asked == [], "JupyterLab asks or announces something that is not the course's"
     assert trouble == []
-    assert report.read_text() == "", "the server or a kernel asks another host"
+    assert report.read_text(encoding="utf-8") == "", "the server or a kernel asks another host"
 
 
 # What a reader of the explorer sees: the state, the words and the drawings.
@@ -159,10 +160,9 @@ SEEN = """explorer => [
 ]"""
 
 
-@pytest.mark.browser
 def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
     address, token, _, report = lab
-    report.write_text("")
+    report.write_text("", encoding="utf-8")
     with chromium() as browser, new_page(browser) as (page, trouble):
         page.goto(f"{address}lab/tree/explorers.ipynb?reset&token={token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
@@ -206,4 +206,4 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
         box = digits.locator("input[type=range]:enabled").nth(1).bounding_box()
         moved(lambda: page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2))
     assert trouble == []
-    assert report.read_text() == "", "the server or a kernel asks another host"
+    assert report.read_text(encoding="utf-8") == "", "the server or a kernel asks another host"
