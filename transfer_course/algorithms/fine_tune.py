@@ -1,6 +1,6 @@
 """Fine-tuning: start at the backbone's weights and train on."""
 
-from transfer_course.algorithms._arguments import check
+from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import copy_of
@@ -68,7 +68,7 @@ def fine_tune(
     >>> [layer.name for layer in model.get_layer("backbone").layers if layer.trainable_weights]
     ['conv3', 'features']
     """
-    steering = check(
+    steering = check_arguments(
         backbone,
         train,
         epochs=epochs,

@@ -1,6 +1,6 @@
 """The baseline without transfer: the same architecture, trained on the few examples alone."""
 
-from transfer_course.algorithms._arguments import check
+from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import fresh_copy
@@ -56,7 +56,7 @@ def from_scratch(
     >>> accuracy > 0.6
     True
     """
-    steering = check(
+    steering = check_arguments(
         backbone,
         train,
         epochs=epochs,

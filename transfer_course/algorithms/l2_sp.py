@@ -2,7 +2,7 @@
 
 from transfer_course._backend import keras
 from transfer_course._validation import check_number
-from transfer_course.algorithms._arguments import check
+from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import copy_of
@@ -97,7 +97,7 @@ def l2_sp(
     >>> bool(drift(tc.l2_sp(backbone, train, alpha=1.0)) < drift(tc.fine_tune(backbone, train)))
     True
     """
-    steering = check(
+    steering = check_arguments(
         backbone,
         train,
         epochs=epochs,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transfer_course.algorithms._arguments import check
+from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import copy_of
@@ -58,7 +58,7 @@ def pretrain(
     >>> [layer.name for layer in source.layers]
     ['backbone', 'head']
     """
-    steering = check(
+    steering = check_arguments(
         backbone,
         source,
         epochs=epochs,
