@@ -286,6 +286,21 @@ def test_large_jpegs_are_read_at_a_fraction_of_their_size(look, size, most, mean
     assert abs(image - plain).mean() <= mean
 
 
+@pytest.mark.parametrize(("image_size", "decoded"), [(64, (200, 150)), (128, (400, 300))])
+def test_a_jpeg_is_decoded_at_the_least_size_that_is_twice_what_is_asked(
+    look, monkeypatch, image_size, decoded
+):
+    sizes, transpose = [], ImageOps.exif_transpose  # the step after the choice of the size
+
+    def spy(image, **how):
+        sizes.append(image.size)
+        return transpose(image, **how)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", spy)
+    look("photo.jpg", Image.new("RGB", (1600, 1200), RED), image_size)
+    assert decoded in sizes
+
+
 def test_a_copy_in_the_same_class_is_left_out(photos):
     save(halves(), photos / "cat/a.png")
     save(halves(), photos / "cat/b.bmp")  # another file, the same pixels
