@@ -1,21 +1,20 @@
-"""Dataset and few_shot: what they hold and what they draw."""
+"""Dataset and few_shot: what they hold, what they draw and what they refuse."""
 
-import doctest
 from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import assert_refused, cases
 
 import transfer_course as tc
-import transfer_course.datasets.dataset
 
 PETS = ("cat", "dog")
 
 
 def numbered(*counts):
-    """A data set with counts[c] pictures of class c, shuffled, each with its number in a pixel."""
+    """A data set with counts[c] images of class c, shuffled, each with its number in a pixel."""
     labels = np.random.default_rng(7).permutation(np.repeat(np.arange(len(counts)), counts))
     numbers = np.arange(len(labels))
     images = np.zeros((len(labels), 4, 4, 3), np.uint8)
@@ -26,10 +25,6 @@ def numbered(*counts):
 def numbers_of(dataset):
     pixels = dataset.images[:, 0, 0].astype(int)
     return pixels[:, 0] * 256 + pixels[:, 1]
-
-
-def test_examples_in_the_docstrings():
-    assert doctest.testmod(transfer_course.datasets.dataset).failed == 0
 
 
 def test_holds_what_it_was_given():
@@ -97,7 +92,7 @@ def test_few_shot_draws_exactly_disjointly_and_again(counts, seed, data):
     both = np.concatenate([numbers_of(train), numbers_of(test)])
     assert sorted(both) == list(range(sum(counts)))
     assert (np.diff(numbers_of(test)) > 0).all()
-    for part in (train, test):  # each picture has kept its label
+    for part in (train, test):  # each image has kept its label
         np.testing.assert_array_equal(part.labels, dataset.labels[numbers_of(part)])
     for first, again in zip((train, test), tc.few_shot(dataset, shots, seed), strict=True):
         np.testing.assert_array_equal(first.images, again.images)
@@ -112,7 +107,7 @@ def test_few_shot_of_fewer_shots_is_part_of_more_shots(seed, fewer, more):
     assert set(numbers_of(small)) <= set(numbers_of(large))
 
 
-def test_few_shot_draws_each_picture_equally_often():
+def test_few_shot_draws_each_image_equally_often():
     dataset = numbered(5, 8)
     drawn = np.zeros(13)
     for seed in range(2000):
@@ -124,3 +119,319 @@ def test_few_shot_draws_each_picture_equally_often():
 def test_few_shot_leaves_one_to_test_on():
     _, test = tc.few_shot(numbered(9, 5), shots=4)
     assert np.bincount(test.labels).tolist() == [5, 1]
+
+
+# What is refused
+
+
+@pytest.fixture
+def pixels():
+    """Two grey images of black and white, 4x4x1."""
+    return (np.arange(32).reshape(2, 4, 4, 1) % 2 * 255).astype(np.uint8)
+
+
+@pytest.fixture
+def owls():
+    """Nine cats and five owls."""
+    return tc.Dataset(np.zeros((14, 4, 4, 1), np.uint8), [0] * 9 + [1] * 5, ("cat", "owl"))
+
+
+def build(images, labels=(0, 1), class_names=PETS):
+    return tc.Dataset(images, labels, class_names)
+
+
+def zeros(*shape):
+    return np.zeros(shape, np.uint8)
+
+
+UINT8 = "but uint8 from 0 to 255 is expected"
+SHAPE = "but (n, height, width, channels) is expected"
+CHANNELS = "but the last axis must be 1 (grey) or 3 (RGB) long"
+
+
+@cases(
+    (
+        lambda pixels: build(pixels / 255),
+        TypeError,
+        f"images is float64 from 0.0 to 1.0, {UINT8}: "
+        "write (255 * images).astype('uint8'), if 1 is white",
+    ),
+    (
+        lambda pixels: build(pixels.astype("float32")),
+        TypeError,
+        f"images is float32 from 0.0 to 255.0, {UINT8}: write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels / 127.5 - 1),
+        TypeError,
+        f"images is float64 from -1.0 to 1.0, {UINT8}: "
+        "scale them to 0-255, then write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels.astype("int64")),
+        TypeError,
+        f"images is int64 from 0 to 255, {UINT8}: write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels.astype("int64") + 300),
+        TypeError,
+        f"images is int64 from 300 to 555, {UINT8}: "
+        "scale them to 0-255, then write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels > 99),
+        TypeError,
+        f"images is bool from False to True, {UINT8}: "
+        "write (255 * images).astype('uint8'), if 1 is white",
+    ),
+    (
+        lambda pixels: build(pixels.astype(object)),
+        TypeError,
+        f"images is object, {UINT8}: scale them to 0-255, then write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels * np.nan),
+        ValueError,
+        "images is float64 and has NaN in 2 of its 2 entries: "
+        "fix these or leave them out, then scale to 0-255 and write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels[..., 0]),
+        ValueError,
+        f"images has shape (2, 4, 4), {SHAPE}: "
+        "write images[..., None] if the channel of grey images is missing",
+    ),
+    (
+        lambda: build(zeros(4, 4, 3), [0]),
+        ValueError,
+        f"images has shape (4, 4, 3), {SHAPE}: "
+        "write images[None] if this is one image, or images[..., None] if the channel of grey "
+        "images is missing",
+    ),
+    (
+        lambda pixels: build(pixels.reshape(2, 16)),
+        ValueError,
+        f"images has shape (2, 16), {SHAPE}: reshape it, as in images.reshape(-1, 28, 28, 1)",
+    ),
+    (
+        lambda: build(zeros(2, 3, 32, 32)),
+        ValueError,
+        f"images has shape (2, 3, 32, 32), {CHANNELS}: "
+        "write np.moveaxis(images, 1, -1), since the channels come first here",
+    ),
+    (
+        lambda: build(zeros(2, 32, 32, 4)),
+        ValueError,
+        f"images has shape (2, 32, 32, 4), {CHANNELS}: drop the transparency with images[..., :3]",
+    ),
+    (
+        lambda: build(zeros(2, 32, 32, 2)),
+        ValueError,
+        f"images has shape (2, 32, 32, 2), {CHANNELS}: convert the images to grey or to RGB",
+    ),
+    *(
+        (
+            lambda shape=shape: build(zeros(*shape)),
+            ValueError,
+            f"images has shape {shape}, so it holds no image: give at least one",
+        )
+        for shape in [(0, 4, 4, 1), (2, 0, 4, 1)]
+    ),
+    (
+        lambda pixels: build([pixels[0], pixels[1, :2]]),
+        ValueError,
+        "images cannot be one array, since its entries differ in shape: make them alike first",
+    ),
+    (
+        lambda: build(["1.jpg", "2.jpg"]),
+        TypeError,
+        "images holds text, but pixels are expected: "
+        "read image files with tc.datasets.image_folder(path)",
+    ),
+    (
+        lambda: build(None),
+        TypeError,
+        "images must be an array, got None: stack the images with np.stack(images)",
+    ),
+    (
+        lambda owls: owls.subset([]),
+        ValueError,
+        "images has shape (0, 4, 4, 1), so it holds no image: give at least one",
+    ),
+)
+def test_bad_images_are_refused(request, call, error, message):
+    assert_refused(request, call, error, message)
+
+
+@cases(
+    (
+        lambda pixels: build(pixels, [0]),
+        ValueError,
+        "there are 2 images but 1 label: give each image one label",
+    ),
+    (
+        lambda pixels: build(pixels, []),
+        ValueError,
+        "there are 2 images but 0 labels: give each image one label",
+    ),
+    *(
+        (
+            lambda pixels, labels=labels: build(pixels, labels),
+            ValueError,
+            f"labels run from {labels[0]} to {labels[1]}, but with 2 class names they must be from "
+            f"0 to 1: {advice}",
+        )
+        for labels, advice in [
+            ([0, 7], "fix the labels, or give class_names one name for each"),
+            ([-1, 0], "fix the labels, or give class_names one name for each"),
+            ([1, 2], "if they are counted from 1, write labels - 1"),
+        ]
+    ),
+    (
+        lambda pixels: build(pixels, [0.0, 1.0]),
+        TypeError,
+        "labels is float64 from 0.0 to 1.0, but whole numbers from 0 to 1 are expected: "
+        "write labels.astype(int), if each is whole",
+    ),
+    (
+        lambda pixels: build(pixels, [True, False]),
+        TypeError,
+        "labels is bool from False to True, but whole numbers from 0 to 1 are expected: "
+        "write labels.astype(int), if each is whole",
+    ),
+    (
+        lambda pixels: build(pixels, [0, np.nan]),
+        ValueError,
+        "labels is float64 and has NaN in 1 of its 2 entries: "
+        "fix these or leave them out, then write labels.astype(int)",
+    ),
+    (
+        lambda pixels: build(pixels, ["cat", "dog"]),
+        TypeError,
+        "labels holds text, but whole numbers from 0 to 1 are expected: "
+        "write class_names, labels = np.unique(labels, return_inverse=True)",
+    ),
+    (
+        lambda pixels: build(pixels, np.eye(2)),
+        ValueError,
+        "labels has shape (2, 2), but (n,) is expected, one whole number per image: "
+        "if it is one-hot, write labels.argmax(axis=1)",
+    ),
+    (
+        lambda pixels: build(pixels, [[0], [1]]),
+        ValueError,
+        "labels has shape (2, 1), but (n,) is expected, one whole number per image: "
+        "write labels.ravel() if it holds one label per image",
+    ),
+    *(
+        (
+            lambda pixels, labels=labels: build(pixels, labels),
+            TypeError,
+            f"labels must be an array, got {what}: give one whole number per image, as in "
+            "[0, 1, 1]",
+        )
+        for labels, what in [(0, "an int"), (None, "None")]
+    ),
+)
+def test_bad_labels_are_refused(request, call, error, message):
+    assert_refused(request, call, error, message)
+
+
+@cases(
+    *(
+        (
+            lambda pixels, names=names: build(pixels, class_names=names),
+            TypeError,
+            f"class_names={names!r} must be a tuple of names, one per class: "
+            'write it like class_names=("cat", "dog")',
+        )
+        for names in ("cat", 2, None)
+    ),
+    (
+        lambda pixels: build(pixels, class_names=(0, 1)),
+        TypeError,
+        "class_names holds 0, which is not text: write tuple(map(str, class_names))",
+    ),
+    (
+        lambda pixels: build(pixels, class_names=("cat", "cat")),
+        ValueError,
+        "class_names has 'cat' twice: give each class a name of its own",
+    ),
+    (
+        lambda pixels: build(pixels, class_names=()),
+        ValueError,
+        "class_names is empty: give one name per class",
+    ),
+)
+def test_bad_class_names_are_refused(request, call, error, message):
+    assert_refused(request, call, error, message)
+
+
+TOO_FEW = (
+    "but needs at least 2, one to train on and one to test on: add some, or leave the class out"
+)
+
+
+@cases(
+    *(
+        (
+            lambda owls, shots=shots: tc.few_shot(owls, shots),
+            ValueError,
+            f"shots={shots}, but class 'owl' has 5 images; "
+            "use shots <= 4, so that one is left to test on",
+        )
+        for shots in (5, 7)
+    ),
+    (
+        lambda owls: tc.few_shot(owls, shots=0),
+        ValueError,
+        "shots=0 is out of range: use an int of 1 or more",
+    ),
+    (
+        lambda owls: tc.few_shot(owls, shots=[1, 5]),
+        TypeError,
+        "shots=[1, 5] is not a whole number: use an int of 1 or more",
+    ),
+    (
+        lambda owls: tc.few_shot(owls, shots=2, seed=-1),
+        ValueError,
+        "seed=-1 is out of range: use an int of 0 or more",
+    ),
+    (
+        lambda owls: tc.few_shot(owls, shots=2, seed=None),
+        TypeError,
+        "seed=None is not a whole number: use an int of 0 or more",
+    ),
+    (
+        lambda owls: tc.few_shot(owls.subset(slice(9)), shots=1),
+        ValueError,
+        f"class 'owl' has 0 images, {TOO_FEW}",
+    ),
+    (
+        lambda owls: tc.few_shot(owls.subset(slice(10)), shots=1),
+        ValueError,
+        f"class 'owl' has 1 image, {TOO_FEW}",
+    ),
+    (
+        lambda: tc.few_shot(build(zeros(3, 4, 4, 1), [0, 0, 0], ("cat",)), shots=1),
+        ValueError,
+        "the data set has one class only, 'cat', so there is nothing to tell apart: "
+        "add images of a second class",
+    ),
+    *(
+        (
+            lambda owls, wrong=wrong: tc.few_shot(wrong(owls), shots=1),
+            TypeError,
+            f"dataset must be a Dataset, got {what}: build one with "
+            "tc.Dataset(images, labels, class_names), or take one such as tc.datasets.digits()",
+        )
+        for wrong, what in [
+            (lambda owls: (owls.images, owls.labels), "a tuple"),
+            (lambda owls: tc.few_shot(owls, shots=1), "a tuple"),
+            (lambda owls: owls.images, "an array"),
+            (lambda owls: tc.datasets.digits, "a function"),
+        ]
+    ),
+)
+def test_few_shot_refuses_what_it_cannot_draw(request, call, error, message):
+    assert_refused(request, call, error, message)

@@ -281,6 +281,21 @@ def test_large_jpegs_are_read_at_a_fraction_of_their_size(look, size, most, mean
     assert abs(image - plain).mean() <= mean
 
 
+@pytest.mark.parametrize(("image_size", "decoded"), [(64, (200, 150)), (128, (400, 300))])
+def test_a_jpeg_is_decoded_at_the_least_size_that_is_twice_what_is_asked(
+    look, monkeypatch, image_size, decoded
+):
+    sizes, transpose = [], ImageOps.exif_transpose  # the step after the choice of the size
+
+    def spy(image, **how):
+        sizes.append(image.size)
+        return transpose(image, **how)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", spy)
+    look("photo.jpg", Image.new("RGB", (1600, 1200), RED), image_size)
+    assert decoded in sizes
+
+
 def test_a_copy_in_the_same_class_is_left_out(photos):
     save(halves(), photos / "cat/a.png")
     save(halves(), photos / "cat/b.bmp")  # another file, the same pixels
@@ -323,7 +338,7 @@ def test_a_broken_picture_is_left_out_and_listed(photos, name):
     with pytest.warns(UserWarning, match="left out what cannot be read: ") as warned:
         dataset = tc.datasets.image_folder(photos, 32, errors="skip")
     assert len(warned) == 1
-    assert re.search(rf"{file} cannot be read as a picture \(.*{reason}", str(warned[0].message))
+    assert re.search(rf"{file} cannot be read as an image \(.*{reason}", str(warned[0].message))
     assert str(photos / "dog" / "also.jpg") in str(warned[0].message)
     assert warned[0].filename == __file__
     assert dataset.labels.tolist() == [0, 1]
@@ -377,8 +392,8 @@ def test_a_damaged_file_gives_a_picture_or_a_sentence(tmp_path_factory, content,
     file.write_bytes(content[: int(cut * len(content))])
     try:
         image = folder_module._read(file, 16, "crop")
-    except folder_module._UnreadablePicture as problem:
-        assert str(problem).startswith(f"{file} cannot be read as a picture (")
+    except folder_module._UnreadableImage as problem:
+        assert str(problem).startswith(f"{file} cannot be read as an image (")
     else:
         assert image.shape == (16, 16, 3)
         assert image.dtype == np.uint8

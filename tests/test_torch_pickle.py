@@ -174,7 +174,7 @@ def test_another_kind_of_file_is_refused(read):
 def test_the_hash_is_checked_before_anything_is_read(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(torch_file(Call(eval, "1/0")))
-    with pytest.raises(ValueError, match=r"its SHA-256 is [0-9a-f]{64}, not 0{64}: install"):
+    with pytest.raises(ValueError, match=r"its SHA-256 is [0-9a-f]{64}, not 0{64}: reinstall"):
         read_tensors(path, "0" * 64)
 
 

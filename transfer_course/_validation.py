@@ -1,4 +1,7 @@
-"""What every module checks of an argument, and the words for it in an error message."""
+"""Checks of arguments that many modules share, and the words for their error messages.
+
+A message is one sentence: what was expected, what was received, what to do.
+"""
 
 from collections.abc import Sequence
 from inspect import isroutine
@@ -7,16 +10,39 @@ from numbers import Integral, Real
 
 import numpy as np
 
-_FLOAT32 = float(np.finfo(np.float32).max)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-def check_int(name: str, value: int, at_least: int, at_most: float = np.inf) -> int:
-    """value as an int, or the sentence that says why it can't be the argument called name.
+def check_int(name: str, value: int, at_least: int, at_most: float = inf) -> int:
+    """Check that an argument is a whole number in a range.
 
+    Parameters
+    ----------
+    name : str
+        What the argument is called; the message begins with it.
+    value : int
+        What was received. NumPy's integers count as whole numbers, a bool does not.
+    at_least, at_most : int
+        The range, both ends included. There is no upper end by default.
+
+    Returns
+    -------
+    int
+        The value as Python's own number.
+
+    Raises
+    ------
+    TypeError
+        The value is not a whole number.
+    ValueError
+        The value is out of range.
+
+    Examples
+    --------
     >>> check_int("shots", np.int8(5), at_least=1)
     5
     """
-    span = f"from {at_least} to {at_most}" if at_most < np.inf else f"of {at_least} or more"
+    span = f"from {at_least} to {at_most}" if at_most < inf else f"of {at_least} or more"
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"{name}={describe(value)} is not a whole number: use an int {span}")
     if not at_least <= value <= at_most:
@@ -24,9 +50,71 @@ def check_int(name: str, value: int, at_least: int, at_most: float = np.inf) -> 
     return int(value)
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """value, if it is among choices, or the sentence that says what the argument name can be.
+def check_number(name: str, value: float, positive: bool = False) -> float:
+    """Check that an argument is a finite number of 0 or more.
 
+    Parameters
+    ----------
+    name : str
+        What the argument is called; the message begins with it.
+    value : float
+        What was received. NumPy's numbers count, a bool does not. It must fit into a float32.
+    positive : bool, default False
+        True refuses 0 too.
+
+    Returns
+    -------
+    float
+        The value as Python's own number.
+
+    Raises
+    ------
+    TypeError
+        The value is not a number.
+    ValueError
+        The value is negative, NaN, infinite or too large.
+
+    Examples
+    --------
+    >>> check_number("learning_rate", np.float32(0.5), positive=True)
+    0.5
+    """
+    advice = "above 0, such as 0.001" if positive else "of 0 or more"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}={describe(value)} is not a number: use a finite one {advice}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if not 0 <= number <= _FLOAT32_MAX or (positive and number == 0):
+        raise ValueError(f"{name}={describe(value)} is out of range: use a finite number {advice}")
+    return number
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    """Check that an argument is one of a few words.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called; the message begins with it.
+    value : str
+        What was received.
+    choices : sequence of str
+        What the argument can be.
+
+    Returns
+    -------
+    str
+        The value.
+
+    Raises
+    ------
+    ValueError
+        The value is not among the choices.
+
+    Examples
+    --------
     >>> check_choice("fit", "pad", ("crop", "pad"))
     'pad'
     """
@@ -37,8 +125,20 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
 
 
 def describe(value) -> str:
-    """value as it was typed, if that is short and means something to a reader, else its type.
+    """Return a value as it was typed if that is short, else its type.
 
+    Parameters
+    ----------
+    value : object
+        What was received.
+
+    Returns
+    -------
+    str
+        Text for a message such as ``f"shots={describe(shots)} is not a whole number"``.
+
+    Examples
+    --------
     >>> describe(np.float32(2.5)), describe("2.5"), describe(len), describe(np.arange(500))
     ('2.5', "'2.5'", '<builtin_function_or_method>', '<ndarray>')
     """
@@ -48,28 +148,26 @@ def describe(value) -> str:
 
 
 def describe_type(value) -> str:
-    """What value is, for "but … came".
+    """Return the type of a value in words.
 
+    Parameters
+    ----------
+    value : object
+        What was received.
+
+    Returns
+    -------
+    str
+        Text for a message such as ``f"X must be a Dataset, got {describe_type(x)}: build one"``.
+
+    Examples
+    --------
     >>> describe_type(None), describe_type(5), describe_type("five"), describe_type(len)
     ('None', 'an int', 'a str', 'a function')
     """
     if value is None:
         return "None"
-    if isroutine(value) or hasattr(value, "__wrapped__"):  # of a function whose results are kept
+    if isroutine(value) or hasattr(value, "__wrapped__"):  # functools.cache wraps a function
         return "a function"
     name = type(value).__name__.removeprefix("nd")  # ndarray
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def check_number(name: str, value, positive: bool = False) -> float:
-    """value as a float, or the sentence that says why it can't be the argument called name."""
-    advice = "above 0, such as 0.001" if positive else "of 0 or more"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name}={describe(value)} is not a number: use a finite one {advice}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = inf
-    if not 0 <= number <= _FLOAT32 or (positive and number == 0):
-        raise ValueError(f"{name}={describe(value)} is out of range: use a finite number {advice}")
-    return number

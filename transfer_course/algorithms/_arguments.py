@@ -1,4 +1,4 @@
-"""What the algorithms check of what they are given, before anything is trained."""
+"""The checks that all five algorithms share; they run before anything is trained."""
 
 import difflib
 from typing import TypedDict
@@ -9,7 +9,7 @@ from transfer_course._backend import keras
 from transfer_course._validation import check_int, check_number, describe, describe_type
 from transfer_course.datasets.dataset import Dataset
 
-_INT32 = 2**31 - 1  # the largest whole number that TensorFlow takes here
+_INT32_MAX = 2**31 - 1  # TensorFlow takes no larger seed or batch size
 
 
 class Options(TypedDict, total=False):
@@ -38,8 +38,32 @@ _DEFAULTS: Options = {
 def check_arguments(backbone, data: Dataset, *, epochs, learning_rate, **options) -> dict:
     """Return the settings of a training, with the defaults of those that were not given.
 
-    Raises TypeError or ValueError, in one sentence that says what to do, if the backbone cannot be
-    trained with them on the data.
+    Parameters
+    ----------
+    backbone : keras.Model
+        One input (n, h, w, c) of a known size, one output (n, d), no classifier. It may be compiled
+        with any loss but a cross-entropy, and it may have a fixed batch size.
+    data : Dataset
+        Images of the backbone's input size, in two classes or more, none of them empty.
+    epochs : int
+        1 or more.
+    learning_rate : float
+        Above 0.
+    **options
+        Of those in `Options`, the ones that were given.
+
+    Returns
+    -------
+    dict
+        All settings of `fit` by name; numbers as Python's own.
+
+    Raises
+    ------
+    TypeError
+        An argument is of the wrong kind or unknown, or the backbone does not know its input shape.
+    ValueError
+        The backbone has other inputs or outputs or is a classifier, the data set does not fit it,
+        or a setting is out of range.
     """
     _check_kinds(backbone, data)
     _check_input(backbone, data)
@@ -55,26 +79,28 @@ def check_arguments(backbone, data: Dataset, *, epochs, learning_rate, **options
     return options | {
         "epochs": check_int("epochs", epochs, at_least=1),
         "learning_rate": check_number("learning_rate", learning_rate, positive=True),
-        "batch_size": check_int("batch_size", options["batch_size"], at_least=1, at_most=_INT32),
-        "seed": check_int("seed", options["seed"], at_least=0, at_most=_INT32),
+        "batch_size": check_int(
+            "batch_size", options["batch_size"], at_least=1, at_most=_INT32_MAX
+        ),
+        "seed": check_int("seed", options["seed"], at_least=0, at_most=_INT32_MAX),
     }
 
 
 def _check_kinds(backbone, data) -> None:
     if isinstance(backbone, Dataset):
         raise TypeError(
-            "the backbone must be a keras.Model, but a Dataset came: "
+            "the backbone must be a keras.Model, got a Dataset: "
             "write the backbone first and the examples second"
         )
     if not isinstance(backbone, keras.Model):
         raise TypeError(
-            f"the backbone must be a keras.Model, but {describe_type(backbone)} came: "
-            f"build one, as in tc.backbones.small_cnn()"
+            f"the backbone must be a keras.Model, got {describe_type(backbone)}: "
+            "build one, as in tc.backbones.small_cnn()"
         )
     if not isinstance(data, Dataset):
         raise TypeError(
-            f"the examples must be a Dataset, but {describe_type(data)} came: "
-            f"draw some with train, test = tc.few_shot(dataset, shots), and hand in train"
+            f"the examples must be a Dataset, got {describe_type(data)}: "
+            "draw some with train, test = tc.few_shot(dataset, shots), and pass train"
         )
 
 
@@ -89,37 +115,36 @@ def _check_input(backbone, data: Dataset) -> None:
         ) from None
     if not isinstance(expected, tuple):
         raise ValueError(
-            f"a backbone has one input, the pictures, but this model has {len(expected)}: "
-            "build it with keras.Model(pictures, features)"
+            f"a backbone has one input, the images, but this model has {len(expected)}: "
+            "build it with keras.Model(images, features)"
         )
     expected = expected[1:]
     if None in expected:
         raise ValueError(
-            f"the backbone leaves the size of its pictures open: build it with keras.Input({size})"
+            f"the backbone leaves the size of its images open: build it with keras.Input({size})"
         )
     if expected != size:
         advice = []
         if expected[:2] != size[:2]:
-            advice.append("load the pictures at the backbone's size or build a backbone of theirs")
+            advice.append("load the images at the backbone's size or build a backbone for theirs")
         if (size[2], expected[-1]) == (1, 3):
             advice.append("repeat the grey channel with np.repeat(images, 3, axis=-1)")
         elif (size[2], expected[-1]) == (3, 1):
             advice.append("make grey ones with images.mean(axis=-1, keepdims=True).astype('uint8')")
         raise ValueError(
-            f"the backbone takes pictures of {_size(expected)}, but these are {_size(size)}: "
+            f"the backbone takes images of {_size(expected)}, but these are {_size(size)}: "
             + ", and ".join(advice or [f"build a backbone for {_size(size)}"])
         )
 
 
 def _check_features(backbone) -> None:
-    # Not output_shape, which for a list of one tensor is that of the tensor. A Sequential, which
-    # has one output, has no attribute of this name.
+    # output_shape would hide a list of one tensor. A Sequential has no attribute `output`.
     output = getattr(backbone, "output", backbone.outputs[0])
-    one_vector = "a backbone gives one feature vector per picture, but this model gives"
+    one_vector = "a backbone gives one feature vector per image, but this model gives"
     if isinstance(output, list | tuple | dict):
         raise ValueError(
             f"{one_vector} a {type(output).__name__} of {len(output)}: "
-            "build it with keras.Model(pictures, features), without brackets"
+            "build it with keras.Model(images, features), without brackets"
         )
     if len(output.shape) != 2:
         raise ValueError(
@@ -147,28 +172,40 @@ def _check_classes(data: Dataset) -> None:
     if len(names) < 2:
         raise ValueError(
             f"there is one class only, {names[0]!r}, so there is nothing to tell apart: "
-            "add pictures of a second class"
+            "add images of a second class"
         )
     counts = np.bincount(data.labels, minlength=len(names))
     if not counts.all():
         raise ValueError(
             f"class {names[counts.argmin()]!r} has no images, so nothing can be learned about it: "
-            "add some, or leave it out of class_names and number the labels anew"
+            "add some, or leave it out of class_names and renumber the labels"
         )
 
 
 def _ends_in_softmax(model) -> bool:
     last = model
-    while getattr(last, "outputs", None):  # a model, maybe inside a model
-        last = last.outputs[0]._keras_history.operation
+    while isinstance(last, keras.Sequential) or hasattr(last, "operations"):
+        # A functional model lists its steps from input to output, so its one output is made last.
+        steps = last.layers if isinstance(last, keras.Sequential) else last.operations
+        last = steps[-1]
     activation = getattr(last, "activation", None)
     return "softmax" in getattr(activation, "__name__", type(last).__name__).lower()
 
 
 def _minimised_cross_entropy(model) -> bool:
-    loss = keras.losses.get(getattr(model, "loss", None))
-    name = getattr(loss, "name", getattr(loss, "__name__", ""))
-    return "crossentropy" in name.replace("_", "").lower()
+    losses = keras.tree.flatten(getattr(model, "loss", None))  # of one loss, a list or a dictionary
+    return any("crossentropy" in name for loss in losses for name in _names(loss))
+
+
+def _names(loss) -> list[str]:
+    """Return the names of a loss: a string, a function, a `keras.losses.Loss` or None."""
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)  # "bce" is a short name
+        except ValueError:  # it is not one of Keras's
+            return []
+    names = (getattr(loss, "__name__", ""), getattr(loss, "name", ""), type(loss).__name__)
+    return [str(name).replace("_", "").lower() for name in names]
 
 
 def _size(shape: tuple) -> str:

@@ -16,23 +16,23 @@ def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
 
     Parameters
     ----------
-    input_shape
-        (height, width, channels) of the pictures; 8 pixels or more a side. The default fits
+    input_shape : tuple of int, default (28, 28, 1)
+        (height, width, channels) of the images; 8 pixels or more a side. The default fits
         `transfer_course.datasets.mnist` and `digits`.
 
     Returns
     -------
     keras.Model
-        Named ``small_cnn``. In: raw pixels 0-255. Out: float32 (n, 64). Its weights are always the
-        same ones, so that a course run twice gives the same numbers.
+        Named ``small_cnn``. In: raw pixels 0-255. Out: float32 (n, 64). Its weights are the
+        same on every call, so that a second run of the course gives the same numbers.
 
     Raises
     ------
     ValueError
         ``input_shape`` is not three whole numbers, or too small to be pooled three times.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> tc.backbones.small_cnn().output_shape
     (None, 64)
@@ -42,7 +42,7 @@ def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
     if len(sides) != 3 or not whole or min(sides[:2]) < 8 or sides[2] < 1:
         raise ValueError(
             f"input_shape={describe(input_shape)} is not (height, width, channels) with 8 pixels "
-            f"or more a side: use one like (28, 28, 1)"
+            "or more a side: use one like (28, 28, 1)"
         )
     layers = keras.layers
     backbone = keras.Sequential(

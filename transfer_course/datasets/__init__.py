@@ -1,7 +1,7 @@
-"""Four sources of pictures with labels, each a `transfer_course.Dataset`.
+"""Four sources of labelled images, each a `transfer_course.Dataset`.
 
-Nothing is downloaded: the first three come with packages that the course installs anyway, the
-fourth is the reader's own folder.
+Nothing is downloaded: `mnist`, `digits` and `emoji` come with packages that the course installs
+anyway, and `image_folder` reads your own files.
 
 >>> import transfer_course as tc
 >>> tc.datasets.mnist()

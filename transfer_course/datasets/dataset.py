@@ -1,4 +1,4 @@
-"""What every algorithm of the course works on: labelled pictures, and a draw of a few of them."""
+"""Labelled images, which every algorithm of the course works on, and the draw of a few of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,31 @@ from transfer_course._validation import check_int, describe, describe_type
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Pictures, their labels and the names of the classes, checked once when they are put together.
+    """Images, their labels and the names of the classes, checked when the data set is built.
 
-    images: uint8, 0 to 255, of shape (n, height, width, channels); 1 channel is grey, 3 are RGB.
-    labels: whole numbers of shape (n,), counted from 0; kept as int64.
-    class_names: one name per class; label 0 is class_names[0]; kept as a tuple.
+    Parameters
+    ----------
+    images : array_like of uint8, shape (n, height, width, channels)
+        Pixels from 0 to 255. One channel is grey, three are RGB.
+    labels : array_like of int, shape (n,)
+        The class of each image, counted from 0. Kept as int64.
+    class_names : sequence of str
+        One name per class; ``class_names[0]`` is the name of label 0. Kept as a tuple.
 
-    Both arrays are kept read-only, as copies if need be: a result that was computed from a data
-    set, and kept, cannot go stale.
+    Raises
+    ------
+    TypeError
+        A part is of the wrong kind, such as float images or text labels.
+    ValueError
+        A shape is wrong, a label has no class name, or the parts do not fit together.
 
-    Raises TypeError or ValueError, in one sentence that says what to do, when the parts do not fit
-    together.
+    Notes
+    -----
+    Both arrays are read-only, as copies where needed. So what was computed from a data set and
+    cached cannot become outdated.
 
+    Examples
+    --------
     >>> two = np.zeros((2, 28, 28, 1), dtype="uint8")
     >>> Dataset(two, labels=[0, 1], class_names=("cat", "dog"))
     Dataset(2 images of 28x28x1, 2 classes)
@@ -52,10 +65,27 @@ class Dataset:
         )
 
     def subset(self, indices: ArrayLike) -> "Dataset":
-        """The pictures at these positions, in this order, as a data set with the same classes.
+        """Return some of the images as a data set with the same classes.
 
-        indices: whole numbers, or one True or False per picture.
+        Parameters
+        ----------
+        indices : array_like or slice
+            Positions, in the order that the result will have, or one True or False per image.
 
+        Returns
+        -------
+        Dataset
+            The images at these positions, with their labels.
+
+        Raises
+        ------
+        IndexError
+            There is no image at a position.
+        ValueError
+            No image is left.
+
+        Examples
+        --------
         >>> images = np.zeros((3, 8, 8, 3), dtype="uint8")
         >>> Dataset(images, [0, 1, 1], ("cat", "dog")).subset([2, 0]).labels
         array([1, 0])
@@ -66,19 +96,40 @@ class Dataset:
 
 
 def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """Draw a few labelled pictures of each class to train on; all others are the test set.
+    """Draw a few images of each class to train on; all others are the test set.
 
-    shots: pictures per class in the training set, at least 1. Of every class at least one picture
-    must be left to test on.
-    seed: the same seed gives the same draw. And the draws nest: the pictures drawn for 5 shots are
-    among those for 10, so that along a learning curve pictures are only ever added.
+    Parameters
+    ----------
+    dataset : Dataset
+        Two classes or more, each with at least two images.
+    shots : int
+        Images per class in the training set, 1 or more. At least one image of every class must be
+        left to test on.
+    seed : int, default 0
+        The same seed gives the same draw.
 
-    Returns (train, test). No picture is in both. train holds its classes one after the other;
-    test keeps the order of the data set.
+    Returns
+    -------
+    train : Dataset
+        ``shots`` images of each class, one class after the other.
+    test : Dataset
+        All other images, in the order of ``dataset``.
 
-    Raises TypeError if dataset is not a Dataset or a number is not whole; ValueError if there are
-    fewer than two classes, a class has no picture, or shots is more than a class can spare.
+    Raises
+    ------
+    TypeError
+        ``dataset`` is not a Dataset, or a number is not whole.
+    ValueError
+        There are fewer than two classes, a class has too few images for ``shots``, or a number is
+        out of range.
 
+    Notes
+    -----
+    With one seed the draws are nested: the images drawn for 5 shots are among those for 10. So a
+    learning curve only ever adds images.
+
+    Examples
+    --------
     >>> images = np.zeros((6, 8, 8, 3), dtype="uint8")
     >>> pets = Dataset(images, [0, 0, 0, 1, 1, 1], ("cat", "dog"))
     >>> few_shot(pets, shots=1)
@@ -86,7 +137,7 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(
-            f"dataset must be a Dataset, but {describe_type(dataset)} came: "
+            f"dataset must be a Dataset, got {describe_type(dataset)}: "
             "build one with tc.Dataset(images, labels, class_names), or take one such as "
             "tc.datasets.digits()"
         )
@@ -98,7 +149,7 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     if len(names) < 2:
         raise ValueError(
             f"the data set has one class only, {names[0]!r}, so there is nothing to tell apart: "
-            "add pictures of a second class"
+            "add images of a second class"
         )
     if counts[smallest] < 2:
         raise ValueError(
@@ -140,18 +191,18 @@ def _checked_names(class_names) -> tuple[str, ...]:
 
 
 def _checked_images(images) -> np.ndarray:
-    images = _as_array("images", images, "stack the pictures with np.stack(pictures)")
+    images = _as_array("images", images, "stack the images with np.stack(images)")
     if images.dtype.kind in "US":
         raise TypeError(
             "images holds text, but pixels are expected: "
-            "read picture files with tc.datasets.image_folder(path)"
+            "read image files with tc.datasets.image_folder(path)"
         )
     shape = images.shape
     if images.ndim == 3:
-        one = "images[None] if this is one picture, or " if shape[-1] in (1, 3) else ""
+        one = "images[None] if this is one image, or " if shape[-1] in (1, 3) else ""
         raise ValueError(
             f"images has shape {shape}, but (n, height, width, channels) is expected: "
-            f"write {one}images[..., None] if the channel of grey pictures is missing"
+            f"write {one}images[..., None] if the channel of grey images is missing"
         )
     if images.ndim != 4:
         raise ValueError(
@@ -159,14 +210,14 @@ def _checked_images(images) -> np.ndarray:
             "reshape it, as in images.reshape(-1, 28, 28, 1)"
         )
     if 0 in shape[:3]:
-        raise ValueError(f"images has shape {shape}, so it holds no picture: give at least one")
+        raise ValueError(f"images has shape {shape}, so it holds no image: give at least one")
     if shape[3] not in (1, 3):
         if shape[1] in (1, 3):
             advice = "write np.moveaxis(images, 1, -1), since the channels come first here"
         elif shape[3] == 4:
             advice = "drop the transparency with images[..., :3]"
         else:
-            advice = "convert the pictures to grey or to RGB"
+            advice = "convert the images to grey or to RGB"
         raise ValueError(
             f"images has shape {shape}, but the last axis must be 1 (grey) or 3 (RGB) long: "
             f"{advice}"
@@ -181,7 +232,7 @@ def _checked_images(images) -> np.ndarray:
 
 
 def _to_uint8(images: np.ndarray) -> str:
-    """What to write to make pixels of these values."""
+    """Return what to write to turn these values into pixels."""
     if images.dtype.kind == "O" or images.min() < 0 or images.max() > 255:
         return "scale them to 0-255, then write images.astype('uint8')"
     if images.max() <= 1:
@@ -220,7 +271,7 @@ def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
         if labels.min() == 1 and labels.max() == len(names):
             advice = "if they are counted from 1, write labels - 1"
         else:
-            advice = "mend the labels, or give class_names one name for each"
+            advice = "fix the labels, or give class_names one name for each"
         raise ValueError(
             f"labels run from {labels.min()} to {labels.max()}, but with "
             f"{_count(len(names), 'class name')} they must be from 0 to {len(names) - 1}: {advice}"
@@ -229,7 +280,7 @@ def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """The array itself if it is read-only and owns its memory, else a copy that is."""
+    """Return the array itself if it is read-only and owns its memory, else a copy that does."""
     if array.flags.writeable or not array.flags.owndata:
         array = array.copy()
         array.setflags(write=False)
@@ -239,12 +290,12 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 def _as_array(name: str, value, advice: str) -> np.ndarray:
     try:
         array = np.asarray(value)
-    except ValueError:  # NumPy's word for lists of unequal length is "inhomogeneous"
+    except ValueError:  # its own message says "inhomogeneous"
         raise ValueError(
             f"{name} cannot be one array, since its entries differ in shape: make them alike first"
         ) from None
     if array.ndim == 0:
-        raise TypeError(f"{name} must be an array, but {describe_type(value)} came: {advice}")
+        raise TypeError(f"{name} must be an array, got {describe_type(value)}: {advice}")
     return array
 
 
@@ -253,12 +304,12 @@ def _refuse_nan(name: str, array: np.ndarray, advice: str):
         entries = np.isnan(array).reshape(len(array), -1).any(axis=1).sum()
         raise ValueError(
             f"{name} is {array.dtype} and has NaN in {entries} of its {len(array)} entries: "
-            f"mend these or leave them out, then {advice}"
+            f"fix these or leave them out, then {advice}"
         )
 
 
 def _span(array: np.ndarray) -> str:
-    """Where the values of an array lie, for an error message."""
+    """Return the range of an array's values, for an error message."""
     return f" from {array.min()} to {array.max()}" if array.dtype.kind in "biuf" else ""
 
 

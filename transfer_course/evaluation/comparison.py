@@ -1,4 +1,4 @@
-"""Compare algorithms over many draws of a few examples."""
+"""Comparison of algorithms over many draws of a few examples."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,19 +28,19 @@ def compare(
 
     Parameters
     ----------
-    methods
+    methods : sequence of callable, or dict of str to callable
         Algorithms of this package or functions like them, called as ``method(backbone, train,
-        seed=...)``. To name them yourself, a dictionary: ``{"to pool2": functools.partial(
-        tc.fine_tune, freeze="pool2")}``.
-    backbone
+        seed=...)``. Each needs a name of its own. A dictionary gives names: ``{"to pool2":
+        functools.partial(tc.fine_tune, freeze="pool2")}``.
+    backbone : keras.Model
         What every method starts from.
-    dataset
-        The target task. What is not drawn is the test set of the episode.
-    shots
+    dataset : Dataset
+        The target task. The images that are not drawn are the test set of the episode.
+    shots : sequence of int, default (1, 2, 5, 10)
         Numbers of examples per class.
-    episodes
-        How many draws. 20 are enough to tell differences of a few per cent.
-    seed
+    episodes : int, default 20
+        The number of draws. 20 are enough to see differences of a few percentage points.
+    seed : int, default 0
         The seed of the first episode.
 
     Returns
@@ -51,19 +51,24 @@ def compare(
 
     Raises
     ------
-    TypeError, ValueError
-        As `few_shot` and the methods do.
+    TypeError
+        ``methods`` is not a list or dictionary of callables, a method returns no classifier, or
+        another argument is of the wrong kind.
+    ValueError
+        ``methods`` or ``shots`` is empty, two methods have one name, or a number is out of range.
+        `few_shot` and the methods raise both errors too.
 
     Notes
     -----
-    Stop (Control-C) ends it early; what is done by then is returned.
+    Stop (Control-C) ends the comparison early and returns the rows that are done.
 
-    Runs through joblib: under ``with joblib.parallel_config(backend="loky", n_jobs=2):``, or a
-    backend of dask or ray, the episodes are spread over processes with the same results. Each has
-    to load TensorFlow, which pays for long runs only; the default is this process.
+    The episodes run through joblib. Under ``with joblib.parallel_config(backend="loky",
+    n_jobs=2):``, or a backend of dask or ray, they are spread over processes, with the same
+    results. Every process has to load TensorFlow, which is worth it for long runs only; the default
+    is one process.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> table = tc.compare(
     ...     [tc.from_scratch], tc.backbones.small_cnn(), tc.datasets.digits(), [1, 5], episodes=2
@@ -75,7 +80,7 @@ def compare(
     shots = _checked_shots(shots)
     check_int("episodes", episodes, at_least=1)
     for count in shots:
-        few_shot(dataset, count, seed)  # a number that cannot be drawn is to stop nothing half-way
+        few_shot(dataset, count, seed)  # so what cannot be drawn is refused before any training
     runs = [
         joblib.delayed(_episode)(name, method, backbone, dataset, count, episode, seed + episode)
         for name, method in methods.items()
@@ -102,8 +107,8 @@ def _with_names(methods) -> dict:
     named = 'write it like {"to pool2": functools.partial(tc.fine_tune, freeze="pool2")}'
     if not isinstance(methods, dict | list | tuple):
         raise TypeError(
-            "methods must be a list of algorithms, or a dictionary with their names, but "
-            f"{describe_type(methods)} came: {like}"
+            "methods must be a list of algorithms, or a dictionary with their names, "
+            f"got {describe_type(methods)}: {like}"
         )
     if not methods:
         raise ValueError(f"methods is empty: {like}")
@@ -137,8 +142,8 @@ def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict:
     model = method(backbone, train, seed=seed)
     if not {"backbone", "head"} <= {layer.name for layer in getattr(model, "layers", ())}:
         raise TypeError(
-            f"method {name!r} returned {describe(model)}, but a model with the layers 'backbone' "
-            "and 'head' is expected: end it like return tc.fine_tune(backbone, train, seed=seed)"
+            f"method {name!r} must return a model with the layers 'backbone' and 'head', "
+            f"got {describe(model)}: end it like return tc.fine_tune(backbone, train, seed=seed)"
         )
     guesses = predict(model, np.concatenate([train.images, test.images])).argmax(axis=1)
     return {

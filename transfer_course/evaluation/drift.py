@@ -3,6 +3,7 @@
 import numpy as np
 
 from transfer_course._backend import keras
+from transfer_course._validation import describe_type
 from transfer_course.networks.internals import is_graph
 from transfer_course.networks.layers import is_kernel, layers_by_path
 
@@ -49,22 +50,22 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
     """
     if "backbone" not in [layer.name for layer in getattr(model, "layers", [])]:
         raise TypeError(
-            f"expected a model as tc.fine_tune or tc.l2_sp returns it, with a layer named "
-            f"'backbone', but got {model!r}"
+            f"the model must have a layer named 'backbone', got {describe_type(model)}: "
+            "pass what tc.fine_tune or tc.l2_sp returned"
         )
     if not isinstance(backbone, keras.Model):
         raise TypeError(
-            f"expected the backbone that the training started from, a keras.Model, but got "
-            f"{backbone!r}"
+            f"the backbone must be a keras.Model, got {describe_type(backbone)}: "
+            "pass the one that the training started from"
         )
     trained, source = _kernels(model.get_layer("backbone")), _kernels(backbone)
     for name in [*trained, *source]:
         shapes = [[kernel.shape for kernel in side.get(name, [])] for side in (trained, source)]
         if shapes[0] != shapes[1]:
             raise ValueError(
-                f"the two differ in layer {name!r}: its kernels have the shapes {shapes[0]} in the "
-                f"model and {shapes[1]} in the backbone; hand in the backbone that the training "
-                f"started from"
+                f"the two differ in layer {name!r}, whose kernels have the shapes {shapes[0]} in "
+                f"the model and {shapes[1]} in the backbone: pass the backbone that the training "
+                "started from"
             )
     return {name: _distance(_flat(trained[name]), _flat(start)) for name, start in source.items()}
 
