@@ -17,7 +17,7 @@ import numpy as np
 BACKBONES, APPLICATIONS, REFUSED = {}, {}, {}
 
 
-def _listed_in(table):
+def _listed_in(table, gain=1.0):
     """List a builder under its name, and have it draw the same weights each time."""
 
     def register(build):
@@ -27,7 +27,7 @@ def _listed_in(table):
             random.seed(build.__name__)  # Keras draws the seeds of its initializers from here
             try:
                 backbone = build(keras)
-                _look_trained(keras, backbone)
+                _look_trained(keras, backbone, gain)
             finally:
                 random.setstate(state)
             return backbone
@@ -38,11 +38,12 @@ def _listed_in(table):
     return register
 
 
-def _look_trained(keras, backbone):
+def _look_trained(keras, backbone, gain):
     """Give the weights the sizes of a trained network, so that every layer has a say.
 
     As Keras draws them, signals fade on their way through a deep network, and statistics and
-    biases are all zero or all one: nobody would notice if they were exchanged or lost.
+    biases are all zero or all one: nobody would notice if they were exchanged or lost. ``gain``
+    keeps the features of a deep network near 1.
     """
     layers = keras.layers
     draw = np.random.default_rng(0)
@@ -51,9 +52,9 @@ def _look_trained(keras, backbone):
             continue
         for weight in layer.weights:
             if weight.name == "gamma":
-                weight.assign(draw.uniform(0.8, 1.8, weight.shape))
+                weight.assign(gain * draw.uniform(0.8, 1.2, weight.shape))
             elif weight.name == "moving_variance":
-                weight.assign(draw.uniform(0.5, 1.2, weight.shape))
+                weight.assign(draw.uniform(0.8, 1.2, weight.shape))
             elif weight.name in ("beta", "bias", "moving_mean"):
                 weight.assign(draw.normal(0, 0.1, weight.shape))
         if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense):
@@ -638,31 +639,28 @@ def other_normalisations(keras):
 
 # keras.applications
 
-CONSTRUCTORS = {
-    "MobileNetV2": ({"alpha": 0.35}, (1 / 127.5, -1.0)),
-    "MobileNetV3Small": ({"include_preprocessing": False}, (1 / 127.5, -1.0)),
-    "EfficientNetB0": ({}, (1.0, 0.0)),
-    "ResNet50V2": ({}, (1 / 127.5, -1.0)),
-    "DenseNet121": ({}, (1 / 127.5, -1.0)),
-    "ConvNeXtTiny": ({}, (1.0, 0.0)),
-}
+_WITHOUT_HEAD = {"weights": None, "include_top": False, "pooling": "avg"}
 
 
-def _behind_a_rescaling(name):
+def _list_application(name, scale, offset, gain, **settings):
     def build(keras):
-        settings, (scale, offset) = CONSTRUCTORS[name]
-        settings = settings | {"weights": None, "include_top": False, "pooling": "avg"}
-        inner = getattr(keras.applications, name)(input_shape=(32, 32, 3), **settings)
+        inner = getattr(keras.applications, name)(
+            input_shape=(32, 32, 3), **_WITHOUT_HEAD, **settings
+        )
         inner.name = "inner"
         pixels = keras.Input((32, 32, 3))
         return keras.Model(pixels, inner(keras.layers.Rescaling(scale, offset)(pixels)))
 
     build.__name__ = name
-    return _listed_in(APPLICATIONS)(build)
+    _listed_in(APPLICATIONS, gain)(build)
 
 
-for _name in CONSTRUCTORS:
-    _behind_a_rescaling(_name)
+_list_application("MobileNetV2", 1 / 127.5, -1.0, 1.1, alpha=0.35)
+_list_application("MobileNetV3Small", 1 / 127.5, -1.0, 1.2, include_preprocessing=False)
+_list_application("EfficientNetB0", 1.0, 0.0, 1.25)
+_list_application("ResNet50V2", 1 / 127.5, -1.0, 0.9)
+_list_application("DenseNet121", 1 / 127.5, -1.0, 1.1)
+_list_application("ConvNeXtTiny", 1.0, 0.0, 1.0)
 
 
 @_listed_in(APPLICATIONS)
@@ -670,9 +668,7 @@ def augmented_mobilenetv2(keras):
     layers = keras.layers
     flip = layers.RandomFlip(name="flip")
     augment = keras.Sequential([flip, layers.RandomRotation(0.1, name="rotate")], name="augment")
-    inner = keras.applications.MobileNetV2(
-        (32, 32, 3), alpha=0.35, weights=None, include_top=False, pooling="avg"
-    )
+    inner = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, **_WITHOUT_HEAD)
     return keras.Sequential(
         [keras.Input((32, 32, 3)), augment, layers.Rescaling(1 / 127.5, -1.0, name="scale"), inner]
     )
