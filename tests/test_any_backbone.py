@@ -6,18 +6,17 @@ algorithm promises; the second has a test for each row of the table of failures 
 
 import inspect
 import json
-import logging
 import random
 import subprocess
 import sys
 import warnings
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import zoo
-from zoo import APPLICATIONS, BACKBONES, RANDOM, REFUSED, custom_layers, leaves, sublayers
+from zoo import APPLICATIONS, BACKBONES, RANDOM, custom_layers, leaves, sublayers
 
 import transfer_course as tc
 
