@@ -637,14 +637,10 @@ def test_row_batch_normalisation_of_raw_pixels_keeps_its_statistics(keras, make,
 
 @pytest.fixture
 def mixed_precision(keras):
-    before = (
-        keras.mixed_precision.global_policy()
-        if hasattr(keras.mixed_precision, "global_policy")
-        else keras.config.dtype_policy()
-    )
+    before = keras.config.dtype_policy()
     keras.mixed_precision.set_global_policy("mixed_float16")
     yield
-    keras.mixed_precision.set_global_policy(before)
+    keras.config.set_dtype_policy(before)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -661,16 +657,16 @@ def test_row_mixed_precision_trains(keras, mixed_precision, algorithm):
     assert_same(run.model, again.model)
 
 
-def test_row_mixed_precision_and_then_none(keras):
+def test_row_mixed_precision_and_then_none(keras, request):
     """The same network under another policy is another network."""
     before = train(keras, BACKBONES["plain"], "fine_tune").model
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        train(keras, BACKBONES["plain"], "fine_tune")
-    finally:
-        keras.config.set_dtype_policy(policy)
-    assert_same(before, train(keras, BACKBONES["plain"], "fine_tune").model)
+    single = keras.config.dtype_policy()
+    request.getfixturevalue("mixed_precision")
+    half = train(keras, BACKBONES["plain"], "fine_tune").model
+    keras.config.set_dtype_policy(single)
+    after = train(keras, BACKBONES["plain"], "fine_tune").model
+    assert_same(before, after)
+    assert differ(before, half)
 
 
 @pytest.mark.parametrize("word", ["head", "backbone", "pixels", "classifier", "frozen"])
@@ -785,8 +781,7 @@ def test_row_frozen_altogether_as_feature_reuse_returns_it(keras, capsys):
     assert moved(keras, run) >= kernels_in(keras, run.source, leaves(keras, run.source))
 
 
-def test_row_a_result_of_fine_tune_is_not_frozen_for_good(keras, capsys):
-    """What `freeze=` froze in one run is frozen in the next one only if it says so or all is."""
+def test_row_not_frozen_as_pretrain_returns_it(keras, capsys):
     first = train(keras, BACKBONES["nested_functional"], "pretrain").model
     run = train(keras, lambda keras: first.get_layer("backbone"), "fine_tune", verbose="auto")
     assert moved(keras, run) >= kernels_in(keras, run.source, leaves(keras, run.source))
