@@ -432,6 +432,7 @@ for name, path, images, expected in json.load(open(sys.argv[2])):
     custom = None if name in sys.argv[3].split(",") else zoo.custom_layers(keras)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)  # nobody sees those of Keras itself
         try:
             model = keras.saving.load_model(
                 path, custom_objects=custom, safe_mode="lambda" not in name
@@ -462,7 +463,7 @@ def loaded_elsewhere(keras, trained, tuned, tmp_path_factory):
             run = tuned(name) if algorithm == "fine_tune" else trained(name, algorithm)
             paths = [str(folder / f"{label}{end}") for end in (".keras", "-in.npy", "-out.npy")]
             with warnings.catch_warnings():
-                warnings.simplefilter("error")
+                warnings.simplefilter("error", UserWarning)
                 run.model.save(paths[0])
             images = run.data.images[:4]
             np.save(paths[1], images)
