@@ -27,10 +27,10 @@ lab: $(READY) ## open the course in JupyterLab
 	  --KernelManager.transport_encryption=auto --Application.log_level=ERROR $(LAB_FLAGS)
 
 test: $(READY) ## run all tests, the notebooks among them
-	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(TESTS)
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTS)
 
 check: $(READY) lint ## lint, and run the tests that need no browser and no notebook
-	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser" transfer_course tests
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser and not slow" transfer_course tests
 
 test-numerics: $(READY) ## run make check with the arithmetic of other processors
 	@$(RUN) tests/numerics.py

@@ -9,7 +9,7 @@ from transfer_course._backend import keras
 from transfer_course._validation import check_int, check_number, describe, describe_type
 from transfer_course.datasets.dataset import Dataset
 
-_INT32_MAX = 2**31 - 1  # TensorFlow takes no larger seed or batch size
+_INT32 = 2**31 - 1  # TensorFlow takes no larger seed or batch size
 
 
 class Options(TypedDict, total=False):
@@ -79,10 +79,8 @@ def check_arguments(backbone, data: Dataset, *, epochs, learning_rate, **options
     return options | {
         "epochs": check_int("epochs", epochs, at_least=1),
         "learning_rate": check_number("learning_rate", learning_rate, positive=True),
-        "batch_size": check_int(
-            "batch_size", options["batch_size"], at_least=1, at_most=_INT32_MAX
-        ),
-        "seed": check_int("seed", options["seed"], at_least=0, at_most=_INT32_MAX),
+        "batch_size": check_int("batch_size", options["batch_size"], at_least=1, at_most=_INT32),
+        "seed": check_int("seed", options["seed"], at_least=0, at_most=_INT32),
     }
 
 
