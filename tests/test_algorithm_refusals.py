@@ -234,7 +234,7 @@ def test_a_softmax_inside_is_no_sign_of_a_classifier(keras, tiny):
     def attention(keras, x):
         return keras.layers.Softmax()(keras.layers.Dense(64)(x)) * x
 
-    assert check_arguments(outputs(attention)(keras), tiny, **SETTINGS) == SETTINGS
+    assert SETTINGS.items() <= check_arguments(outputs(attention)(keras), tiny, **SETTINGS).items()
 
 
 @pytest.mark.parametrize(
@@ -279,13 +279,13 @@ def squares(expected, found):
 def test_a_model_compiled_with_another_loss_is_a_backbone(keras, tiny, loss):
     network = build(keras, keras.layers.Flatten(name="features"))
     network.compile(loss=loss(keras))
-    assert check_arguments(network, tiny, **SETTINGS) == SETTINGS
+    assert SETTINGS.items() <= check_arguments(network, tiny, **SETTINGS).items()
 
 
 def test_a_model_with_a_fixed_batch_size_is_a_backbone(keras, tiny):
     network = unbuilt(keras)
     network(np.zeros((1, 8, 8, 1), "float32"))
-    assert check_arguments(network, tiny, **SETTINGS) == SETTINGS
+    assert SETTINGS.items() <= check_arguments(network, tiny, **SETTINGS).items()
 
 
 @pytest.fixture(scope="module")
@@ -438,7 +438,8 @@ def test_numpys_numbers_are_as_good_as_pythons(net, tiny, trained):
     numbers = {"epochs": np.int64(1), "batch_size": np.uint8(8), "seed": np.int32(3)}
     for rate in (np.float32(0.5), np.int64(1), 1):
         found = check_arguments(net, tiny, learning_rate=rate, **numbers)
-        assert found == {"epochs": 1, "batch_size": 8, "seed": 3, "learning_rate": rate}
-        assert {type(number) for number in found.values()} == {int, float}
+        expected = {"epochs": 1, "batch_size": 8, "seed": 3, "learning_rate": rate}
+        assert expected.items() <= found.items()
+        assert {type(found[name]) for name in expected} == {int, float}
     assert trained.history.epoch == [0]
     assert float(trained.optimizer.learning_rate) == 0.5

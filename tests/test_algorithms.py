@@ -98,7 +98,7 @@ def test_leaves_the_backbone_as_it_was(source, backbone, draw, name):
         # Shares nothing with the result, and hands its flags on to nobody.
         mine = {id(weight) for weight in backbone.weights}
         assert not mine & {id(weight) for weight in model.weights}
-        assert of_backbone(model).layers[3].trainable == (name != "feature_reuse")
+        assert of_backbone(model).layers[3].trainable == (name in ("pretrain", "from_scratch"))
     finally:
         layers[3].trainable = True
 

@@ -6,6 +6,7 @@ from transfer_course.algorithms._arguments import Options, check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
+from transfer_course.networks.layers import set_trainable
 from transfer_course.training.fit import fit
 
 
@@ -50,5 +51,5 @@ def feature_reuse(
         backbone, train, epochs=epochs, learning_rate=learning_rate, **options
     )
     model = classifier(clone(backbone), train, settings["seed"])
-    model.get_layer("backbone").trainable = False
+    set_trainable(model.get_layer("backbone"), False)
     return fit(model, train, **settings)

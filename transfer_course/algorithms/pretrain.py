@@ -8,6 +8,7 @@ from transfer_course.algorithms._arguments import Options, check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
+from transfer_course.networks.layers import set_trainable
 from transfer_course.training.fit import fit
 
 
@@ -59,5 +60,5 @@ def pretrain(
     # to fit this one, and a "new" head like it would be no new head at all.
     head_seed = int(np.random.SeedSequence([settings["seed"], 1]).generate_state(1)[0])
     model = classifier(clone(backbone), source, head_seed)
-    model.trainable = True
+    set_trainable(model, True)
     return fit(model, source, **settings)

@@ -7,7 +7,7 @@ import numpy as np
 from transfer_course._backend import keras
 from transfer_course._validation import describe_type
 from transfer_course.networks.internals import is_graph, own_random_numbers, run_graph, sublayers
-from transfer_course.networks.layers import functions_in, is_custom
+from transfer_course.networks.layers import functions_in, is_custom, set_trainable
 
 
 def clone(model):
@@ -93,11 +93,11 @@ def clone_with_fresh_weights(model, seed: int):
     copies = {}
     with own_random_numbers(seed):
         copy = _copy_graph(model, lambda it: clone_operation(it, with_seed), copies)
-    copy.trainable = True
+    set_trainable(copy, True)
     for old, new in copies.values():
         for source, target in zip(preprocessing(old), preprocessing(new), strict=True):
             copy_state(source, target)
-            target.trainable = True
+            set_trainable(target, True)
     return copy
 
 

@@ -8,7 +8,7 @@ from transfer_course._progress import say
 from transfer_course._validation import describe
 from transfer_course.networks.graph import crossing, unroll
 from transfer_course.networks.internals import is_graph
-from transfer_course.networks.layers import batch_norms, is_kernel, layers_by_path
+from transfer_course.networks.layers import batch_norms, is_kernel, layers_by_path, set_trainable
 
 
 def freeze_points(backbone) -> list[str]:
@@ -76,16 +76,14 @@ def freeze_up_to(backbone, freeze: int | str) -> None:
     ValueError
         There is no such place.
     """
-    for layer in _layers_up_to(backbone, freeze):
-        layer.trainable = False
-    for layer in batch_norms(backbone):
-        layer.trainable = False
+    for layer in [*_layers_up_to(backbone, freeze), *batch_norms(backbone)]:
+        set_trainable(layer, False)
 
 
 def unfreeze_if_all_is_frozen(backbone, verbose: int | str) -> None:
     """Make a backbone trainable that is frozen as a whole, and say so unless ``verbose`` is 0."""
     if backbone.weights and not backbone.trainable_weights:
-        backbone.trainable = True
+        set_trainable(backbone, True)
         say(
             "All layers of the backbone were frozen, as feature_reuse leaves them; here they "
             "train. To keep some of them, use freeze=.",

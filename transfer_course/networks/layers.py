@@ -22,6 +22,16 @@ def layers_by_path(model, prefix: str = "") -> dict:
     return found
 
 
+def set_trainable(layer, value: bool) -> None:
+    """Freeze or free a layer and all layers inside it.
+
+    ``model.trainable = True`` alone does nothing where the model's own flag is True already, even
+    if layers in it are frozen: TensorFlow leaves out assignments that change nothing.
+    """
+    for it in sublayers(layer):
+        it.trainable = value
+
+
 def batch_norms(layer) -> list:
     """Return all batch normalization layers in a layer, itself included."""
     return [it for it in sublayers(layer) if isinstance(it, keras.layers.BatchNormalization)]
