@@ -1,6 +1,6 @@
 """Keras's callbacks in a loop that runs several epochs in one call."""
 
-from collections.abc import Container
+from collections.abc import Collection
 from numbers import Integral
 
 from transfer_course._backend import keras
@@ -53,13 +53,17 @@ def check_validation(data, train: Dataset, freq, epochs: int) -> set[int]:
     ValueError
         The validation data do not fit the training data, or ``freq`` is below 1.
     """
-    if not isinstance(freq, Container) and (not isinstance(freq, Integral) or freq is True):
+    epochs_asked = list(freq) if isinstance(freq, Collection) else [freq]
+    if not all(isinstance(it, Integral) and it is not True for it in epochs_asked):
         raise TypeError(
             f"validation_freq={describe(freq)} is neither a number nor a list of epochs: "
             f"write it like validation_freq=5 or validation_freq=[1, 10, 60]"
         )
-    if isinstance(freq, Integral) and freq < 1:
-        raise ValueError(f"validation_freq={freq} is out of range: use an int of 1 or more")
+    if min(epochs_asked, default=1) < 1:
+        raise ValueError(
+            f"validation_freq={describe(freq)} is out of range: use an int of 1 or more, or a list "
+            f"of epochs counted from 1"
+        )
     if data is None:
         return set()
     if not isinstance(data, Dataset):
@@ -81,7 +85,7 @@ def check_validation(data, train: Dataset, freq, epochs: int) -> set[int]:
     return {
         epoch
         for epoch in range(1, epochs + 1)
-        if (epoch in freq if isinstance(freq, Container) else epoch % freq == 0)
+        if (epoch in epochs_asked if isinstance(freq, Collection) else epoch % freq == 0)
     }
 
 

@@ -98,8 +98,9 @@ def fit(
                     done += 1
                 show(done, **{name: f"{value:.3f}" for name, value in logs.items()})
             if not network.is_finite():
-                _raise_diverged(model, network, done, logs["loss"])
-            network.copy_to(model)
+                _raise_diverged(model, network, done, logs.get("loss", math.nan))
+            if done not in wanted:  # there the model is in step, and a callback may have changed it
+                network.copy_to(model)
     hooks.on_train_end(logs)
     if was_stopped:
         say(

@@ -81,13 +81,12 @@ class CompiledNetwork:
             mine.assign(variable)
 
     def load_training_state(self, model) -> None:
-        """Take over what training changes: weights behind the cut, the optimizer, penalties."""
+        """Take over what training changes: weights behind the cut, and the optimizer."""
         for i in self._moving:
             self._variables[i].assign(model.variables[i])
         optimizers = self.trainable.optimizer.variables, model.optimizer.variables
         for mine, variable in zip(*optimizers, strict=True):
             mine.assign(variable)
-        self.load_penalties(model)
 
     def load_penalties(self, model) -> None:
         """Take over what regularizers keep in variables, such as the α of L2-SP."""
