@@ -135,7 +135,7 @@ print("ready")
 
     def interrupt(text):
         if "go" in text:
-            threading.Timer(1.5, manager.interrupt_kernel).start()
+            threading.Timer(6, manager.interrupt_kernel).start()
 
     outputs = run_cell(client, code, True, interrupt)
     assert re.search(r"Stopped after \d+ of 100000 epochs", outputs["stdout"])
