@@ -3,12 +3,26 @@
 That it does is itself under test, in test_algorithms.py.
 """
 
+import gc
 import os
+import sys
 
 import numpy as np
 import pytest
 
 import transfer_course as tc
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_is_given_back():
+    """Networks and features that are kept for the next training are of no use to the next file."""
+    yield
+    if "transfer_course.training.network" in sys.modules:
+        from transfer_course.training import feature_cache, network
+
+        network.forget_networks()
+        feature_cache.clear()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
