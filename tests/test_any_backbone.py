@@ -27,15 +27,7 @@ import transfer_course as tc
 FEW = {"epochs": 2, "batch_size": 5, "learning_rate": 1e-3, "seed": 3, "verbose": 0}
 ALGORITHMS = ["pretrain", "from_scratch", "feature_reuse", "fine_tune", "l2_sp"]
 ADAPTING = ["feature_reuse", "fine_tune", "l2_sp"]
-FULL = [
-    "nested_twice",
-    "vision_transformer",
-    "custom_block",
-    "time_distributed_batch_norm",
-    "augmentation_nested",
-    "branches",
-    "names_of_ours",
-]
+FULL = ["nested_twice", "custom_block", "augmentation_nested", "branches"]
 DETERMINISTIC = [name for name in BACKBONES if name not in RANDOM]
 
 
@@ -420,7 +412,8 @@ import zoo
 noise = []
 class Keep(logging.Handler):
     def emit(self, record):
-        noise.append(record.getMessage())
+        if "retracing" not in record.getMessage():  # this very loop is what causes that
+            noise.append(record.getMessage())
 logging.getLogger().addHandler(Keep())
 for name in ("tensorflow", "absl", "keras"):
     logging.getLogger(name).addHandler(Keep())
@@ -568,7 +561,7 @@ RANDOM_LAYERS = {
     "RandomZoom": {"height_factor": 0.4},
     "RandomContrast": {"factor": 0.6},
     "RandomBrightness": {"factor": 0.3},
-    "GaussianNoise": {"stddev": 30.0},
+    "GaussianNoise": {"stddev": 1.0},
     "GaussianDropout": {"rate": 0.3},
     "Dropout": {"rate": 0.3},
     "SpatialDropout2D": {"rate": 0.5},
