@@ -56,7 +56,7 @@ PLACES = "'pool1' or 'pool2' or 'flatten' or 'features'"
     (
         lambda keras, tiny: tc.fine_tune(twice(keras), tiny, epochs=1),
         ValueError,
-        "the backbone uses its layer 'again' twice, …; give each use a layer of its own",
+        "the backbone uses its layer 'again' twice, …: give each use a layer of its own",
     ),
     *(
         (

@@ -153,14 +153,18 @@ def preprocessing(layer) -> list:
     return [it for it in sublayers(layer) if isinstance(it, keras.layers.Normalization)]
 
 
-def _copy_graph(model, clone_one: Callable, copies: dict):
-    """Copy a model step by step; ``copies`` gets the pairs of old and new layers by their id."""
+def check_graph(model) -> None:
+    """Raise TypeError if a model is neither Sequential nor functional."""
     if not is_graph(model):
         raise TypeError(
-            f"a backbone must be a Sequential or functional keras.Model, got "
-            f"{describe_type(model)}: build one with keras.Model(inputs, outputs), as in "
-            f"tc.backbones.small_cnn()"
+            f"a backbone must be a keras.Model made of layers behind a keras.Input, Sequential or "
+            f"functional, got {describe_type(model)}: build one, as in tc.backbones.small_cnn()"
         )
+
+
+def _copy_graph(model, clone_one: Callable, copies: dict):
+    """Copy a model step by step; ``copies`` gets the pairs of old and new layers by their id."""
+    check_graph(model)
 
     def copy_of(operation):
         if not isinstance(operation, keras.Layer):

@@ -99,7 +99,7 @@ def _layers_up_to(backbone, freeze: int | str) -> list:
         raise ValueError(
             f"freeze={describe(freeze)} is no place in this backbone: use a number of layers from "
             f"0 to {len(backbone.layers)}, or the name of a layer, such as "
-            f"{backbone.layers[-1].name!r}"
+            f"{_some_places(backbone)[0]!r}"
         )
     return backbone.layers[:freeze]
 
@@ -109,7 +109,7 @@ def _layers_up_to_path(model, path: list[str], freeze: str) -> list:
     first, *rest = path
     if first not in names or (rest and not is_graph(model.get_layer(first))):
         paths = list(layers_by_path(model))
-        near = difflib.get_close_matches(path[-1], paths) or paths[:3]
+        near = difflib.get_close_matches(path[-1], paths) or _some_places(model)
         prefix = freeze.removesuffix("/".join(path))
         raise ValueError(
             f"freeze={freeze!r}: the backbone has no layer of this name; "
@@ -119,6 +119,10 @@ def _layers_up_to_path(model, path: list[str], freeze: str) -> list:
     if not rest:
         return model.layers[: end + 1]
     return model.layers[:end] + _layers_up_to_path(model.layers[end], rest, freeze)
+
+
+def _some_places(model) -> list[str]:
+    return freeze_points(model) or [layer.name for layer in model.layers]
 
 
 def _has_kernel(operation) -> bool:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from transfer_course._backend import keras
-from transfer_course.networks.cloning import clone_operation, copy_state
+from transfer_course.networks.cloning import check_graph, clone_operation, copy_state
 from transfer_course.networks.internals import is_graph, run_graph
 from transfer_course.networks.layers import differs_in_training
 
@@ -45,10 +45,11 @@ def unroll(model) -> Graph:
     Raises
     ------
     TypeError
-        Keras cannot copy one of the layers.
+        The model is neither Sequential nor functional, or Keras cannot copy one of its layers.
     ValueError
         A layer with weights is called twice.
     """
+    check_graph(model)
     steps, called = [], set()
 
     def run(graph, tensors, path):
