@@ -484,6 +484,23 @@ def test_saved_and_loaded_by_plain_keras_in_another_process(loaded_elsewhere, na
     assert noise == []
 
 
+@pytest.mark.parametrize(
+    "name", ["custom_block_inside_a_model", "recurrent_with_dropout", "attention"]
+)
+def test_saved_with_all_frozen_a_layer_made_of_others_loads_in_silence(keras, name, tmp_path):
+    """Keras forgets what was frozen inside some of them: the saved optimizer must match."""
+    run = train(keras, BACKBONES[name], "feature_reuse")
+    run.model.save(tmp_path / "saved.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        loaded = keras.saving.load_model(
+            tmp_path / "saved.keras", custom_objects=custom_layers(keras)
+        )
+    images, labels = run.data.images, run.data.labels
+    np.testing.assert_allclose(loaded(images), run.model(images), atol=1e-6)
+    run.model.fit(images, labels, verbose=0)  # with the same optimizer, further
+
+
 # The rows of the table, one by one
 
 FAST = {"epochs": 3, "verbose": 0}

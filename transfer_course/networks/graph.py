@@ -16,6 +16,7 @@ class Step(NamedTuple):
     copy: object
     inputs: list  # KerasTensors
     outputs: list
+    trainable: list  # what trains of the copy if Keras is told nothing but its configuration
 
 
 class Graph(NamedTuple):
@@ -61,12 +62,14 @@ def unroll(model) -> Graph:
                 new = clone_operation(operation)
                 new.name = f"{len(steps)}_{operation.name}"  # unique, also across nested models
                 outputs = new(*args, **kwargs)
+                trainable = []
                 if isinstance(operation, keras.Layer):
                     _check_called_once(operation, called)
+                    trainable = [variable for variable in new.variables if variable.trainable]
                     copy_state(operation, new)
                 inputs = [it for it in keras.tree.flatten((args, kwargs)) if _is_symbolic(it)]
-                outputs_flat = keras.tree.flatten(outputs)
-                steps.append(Step(path + operation.name, operation, new, inputs, outputs_flat))
+                made = keras.tree.flatten(outputs)
+                steps.append(Step(path + operation.name, operation, new, inputs, made, trainable))
                 return outputs
 
             return call_copy

@@ -58,7 +58,6 @@ def fit(
     callbacks = check_callbacks(callbacks)
     validations = check_validation(validation_data, data, validation_freq, epochs)
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), **COMPILE)
-    model.optimizer.build(model.trainable_variables)
     model.stop_training = False
     seed_layers(model, seed)
     draw = np.random.default_rng(seed)
@@ -66,6 +65,7 @@ def fit(
     hooks = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
     wanted = epochs_seen(callbacks, epochs)
     with compiled(model) as network:
+        network.build_optimizer(model.optimizer, model.variables)
         network.seed_unseeded(seed)
         cache = cache and _fits_or_say_so(network, len(data), verbose)
         with stop_button() as stop_is_pressed, progress(epochs, "epoch", verbose) as show:

@@ -63,17 +63,26 @@ class CompiledNetwork:
                 mine |= {id(old): new for old, new in pairs}
         self._variables = [mine[id(variable)] for variable in model.variables]
         self._trainable_weights = [mine[id(weight)] for weight in model.trainable_weights]
+        # A layer made of others often says nothing about them in its configuration: if some of them
+        # are frozen, Keras loads it with all of them trainable, and expects an optimizer to match.
+        in_file = {id(weight) for step in graph.steps for weight in step.trainable}
+        in_file |= {id(weight) for weight in self._trainable_weights}
+        self._optimized = [i for i, it in enumerate(self._variables) if id(it) in in_file]
         behind_cut = {id(variable) for variable in self.trainable.variables}
         self._moving = [i for i, it in enumerate(self._variables) if id(it) in behind_cut]
         for old, new in zip(model.trainable_weights, self._trainable_weights, strict=True):
             new.regularizer = copy.deepcopy(old.regularizer)
         # XLA, which jit_compile would call in, is several times slower for convolutions on a CPU.
         self.trainable.compile(optimizer=keras.optimizers.Adam(), **COMPILE, jit_compile=False)
-        self.trainable.optimizer.build(self._trainable_weights)
+        self.build_optimizer(self.trainable.optimizer, self._variables)
         self._at_cut = [tf.TensorSpec(it.shape, it.dtype) for it in self.frozen.outputs]
         self._images = [tf.TensorSpec(self.frozen.inputs[0].shape, tf.uint8)]
 
     # Weights in and out
+
+    def build_optimizer(self, optimizer, variables: list) -> None:
+        """Build an optimizer for a model with these variables, such that Keras can save both."""
+        optimizer.build([variables[i] for i in self._optimized])
 
     def load(self, model) -> None:
         """Take over the weights of a model, and the states of its random layers."""
