@@ -348,6 +348,28 @@ def test_the_frozen_part_sees_each_picture_once(keras, tiny):
     assert passed == [10, 10]  # 12 pictures, filled up to two batches of 10
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_each_loop_is_traced_once(keras, tiny, cache):
+    """Python runs a layer in the loop of training and in that of validation, and never again."""
+    calls = []
+
+    class Noted(keras.layers.Layer):
+        def call(self, x):
+            calls.append(x.shape)
+            return x
+
+    backbone = net_with(keras, Noted())
+    settings = FEW | {"cache": cache, "verbose": 0}
+    tc.fine_tune(backbone, tiny, **settings)
+    without_validation = len(calls)
+    tc.fine_tune(backbone, tiny, **settings, validation_data=tiny)
+    tc.fine_tune(backbone, tiny, **settings, validation_data=tiny)
+    # The first training: once when the clone is built, twice for the network that is compiled (it
+    # is unrolled, and cut), once in the loop. Others: their clone, and once the validation.
+    assert without_validation == 4
+    assert len(calls) == 4 + 1 + 1 + 1
+
+
 def test_a_pictures_features_do_not_depend_on_its_company(backbone, draw):
     model = tc.feature_reuse(backbone, draw[0], epochs=1)
     images = draw[1].images[:37]

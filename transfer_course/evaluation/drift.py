@@ -13,18 +13,18 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
 
     The distance is that of the kernels, the weights that L2-SP holds, relative to the length of
     what they started from: ‖w − w⁰‖ / ‖w⁰‖, with w all kernels of the layer as one vector. Biases
-    and normalisation are left out. Relative, because layers differ widely in size.
+    and normalization are left out. Relative, because layers differ widely in size.
 
     Parameters
     ----------
-    model
-        What an algorithm of this package returns: a `keras.Model` with a layer ``backbone``.
-    backbone
-        The `keras.Model` that the algorithm started from.
+    model : keras.Model
+        What an algorithm of this package returns: it has a layer ``backbone``.
+    backbone : keras.Model
+        What the algorithm started from.
 
     Returns
     -------
-    dict
+    dict of str to float
         A number per layer with a kernel, by its name, from the input to the output; a layer of a
         model nested in the backbone has a path such as ``"mobilenetv2/Conv1"``. 0: it did not move;
         1: it moved as far as the source's weights are from zero. A layer whose kernels are all zero
@@ -33,12 +33,12 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
     Raises
     ------
     TypeError
-        ``model`` has no layer named ``backbone``.
+        ``model`` has no layer named ``backbone``, or ``backbone`` is not a model.
     ValueError
         The two backbones differ in their layers or in the shapes of their kernels.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import transfer_course as tc
     >>> train, test = tc.few_shot(tc.datasets.digits(), shots=5)
     >>> backbone = tc.backbones.small_cnn()

@@ -141,7 +141,7 @@ def copy_state(source, target) -> None:
             f"that its get_config returns"
         )
     for old, new in pairs:
-        new.assign(old)
+        new.assign(old.value)
     for old, new in zip(sublayers(source), sublayers(target), strict=True):
         new.trainable = old.trainable
     for layer in preprocessing(target):

@@ -84,17 +84,19 @@ def clear() -> None:
         _cache.clear()
 
 
-def fingerprint(model) -> Hashable:
-    """Return what stands for all that a model computes: its configuration, code and weights."""
-    digest = hashlib.blake2b(architecture(model).encode(), digest_size=16)
-    for weight in model.weights:
-        digest.update(np.ascontiguousarray(weight).data)
-    return digest.digest(), code_of(model)
+def fingerprint(computation: Hashable, weights: list) -> Hashable:
+    """Return what stands for all that a model makes of an image: its `computation` and weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    for weight in weights:
+        digest.update(weight.numpy().tobytes())
+    return computation, digest.digest()
 
 
-def architecture(model) -> str:
-    """Return the configuration of a model, without the seeds of what is random in it."""
-    return re.sub(r'"seed": \d+', "", model.to_json())
+def computation(model) -> Hashable:
+    """Return what a model does with its weights: its configuration, without the seeds of what is
+    random in it, and the classes and functions that it is made of.
+    """
+    return re.sub(r'"seed": \d+', "", model.to_json()), code_of(model)
 
 
 def _size() -> int:

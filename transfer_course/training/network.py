@@ -17,7 +17,6 @@ from transfer_course._backend import keras, tf
 from transfer_course.networks.cloning import preprocessing
 from transfer_course.networks.graph import cut_before_training, unroll
 from transfer_course.networks.internals import own_random_numbers, sublayers
-from transfer_course.networks.layers import code_of
 from transfer_course.training import feature_cache
 
 COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
@@ -70,11 +69,17 @@ class CompiledNetwork:
         self._optimized = [i for i, it in enumerate(self._variables) if id(it) in in_file]
         behind_cut = {id(variable) for variable in self.trainable.variables}
         self._moving = [i for i, it in enumerate(self._variables) if id(it) in behind_cut]
+        self._still = [i for i, it in enumerate(self._variables) if id(it) not in behind_cut]
+        self._fingerprint = None  # of the weights in the frozen part
         for old, new in zip(model.trainable_weights, self._trainable_weights, strict=True):
             new.regularizer = copy.deepcopy(old.regularizer)
         # XLA, which jit_compile would call in, is several times slower for convolutions on a CPU.
         self.trainable.compile(optimizer=keras.optimizers.Adam(), **COMPILE, jit_compile=False)
         self.build_optimizer(self.trainable.optimizer, self._variables)
+        # Metrics are made when first needed. If the loop is being traced then, TensorFlow traces it
+        # once more.
+        guess = tf.zeros((1, *self.trainable.output_shape[1:]))
+        self.trainable.compute_metrics(None, tf.zeros((1,), tf.int64), guess)
         self._at_cut = [tf.TensorSpec(it.shape, it.dtype) for it in self.frozen.outputs]
         self._images = [tf.TensorSpec(self.frozen.inputs[0].shape, tf.uint8)]
 
@@ -85,32 +90,47 @@ class CompiledNetwork:
         optimizer.build([variables[i] for i in self._optimized])
 
     def load(self, model) -> None:
-        """Take over the weights of a model, and the states of its random layers."""
-        for mine, variable in zip(self._variables, model.variables, strict=True):
+        """Take over the weights of a model, the states of its random layers, and regularizers."""
+        variables = model.variables
+        frozen = [variables[i] for i in self._still]
+        fingerprint = feature_cache.fingerprint(self._frozen_computation, frozen)
+        if fingerprint != self._fingerprint:  # else it has served the same backbone before
+            self._copy(self._still, variables, self._variables)
+            self._fingerprint = fingerprint
+        self._copy(self._moving, variables, self._variables)
+        for mine, variable in self._regularizer_variables(model):
             mine.assign(variable)
 
     def load_training_state(self, model) -> None:
         """Take over what training changes: weights behind the cut, and the optimizer."""
-        for i in self._moving:
-            self._variables[i].assign(model.variables[i])
+        self._copy(self._moving, model.variables, self._variables)
         optimizers = self.trainable.optimizer.variables, model.optimizer.variables
         for mine, variable in zip(*optimizers, strict=True):
             mine.assign(variable)
 
     def load_penalties(self, model) -> None:
-        """Take over what regularizers keep in variables, such as the α of L2-SP."""
-        for mine, weight in zip(self._trainable_weights, model.trainable_weights, strict=True):
-            for name, value in vars(weight.regularizer).items() if weight.regularizer else ():
-                if isinstance(value, keras.Variable):
-                    getattr(mine.regularizer, name).assign(value)
+        """Take over the numbers in variables of regularizers, such as the α of L2-SP."""
+        for mine, value in self._regularizer_variables(model):
+            if value.shape == ():
+                mine.assign(value)
 
     def copy_to(self, model) -> None:
         """Give a model what training has changed: weights behind the cut, and the optimizer."""
-        for i in self._moving:
-            model.variables[i].assign(self._variables[i])
+        self._copy(self._moving, self._variables, model.variables)
         optimizers = self.trainable.optimizer.variables, model.optimizer.variables
         for mine, variable in zip(*optimizers, strict=True):
             variable.assign(mine)
+
+    @staticmethod
+    def _copy(places: list[int], source: list, target: list) -> None:
+        for i in places:
+            target[i].assign(source[i].value)
+
+    def _regularizer_variables(self, model):
+        for mine, weight in zip(self._trainable_weights, model.trainable_weights, strict=True):
+            for name, value in vars(weight.regularizer).items() if weight.regularizer else ():
+                if isinstance(value, keras.Variable):
+                    yield getattr(mine.regularizer, name), value
 
     def seed_unseeded(self, seed: int) -> None:
         """Have layers that draw from no generator of their own start from the seed."""
@@ -162,12 +182,15 @@ class CompiledNetwork:
         return images * feature_cache.row_bytes(self._at_cut)
 
     def _features(self, images: np.ndarray, verbose) -> list:
-        fingerprint = feature_cache.fingerprint(self.frozen)
-        rows = feature_cache.frozen_features(self._run_frozen, fingerprint, images, verbose)
+        rows = feature_cache.frozen_features(self._run_frozen, self._fingerprint, images, verbose)
         return [tf.constant(it) for it in rows]
 
     # Compiled when first needed. Concrete functions, since TensorFlow warns of tf.functions that it
     # sees compiled again and again: here each is for another network.
+
+    @cached_property
+    def _frozen_computation(self):
+        return feature_cache.computation(self.frozen)
 
     @cached_property
     def _run_frozen(self):
@@ -286,8 +309,7 @@ def signature(model) -> tuple:
     """Return everything that a compiled network depends on, but for the values of variables."""
     backbone, head = model.get_layer("backbone"), model.get_layer("head")
     return (
-        feature_cache.architecture(backbone),
-        code_of(backbone),
+        feature_cache.computation(backbone),
         # Compiled in as constants, since they are preprocessing.
         tuple(w.tobytes() for layer in preprocessing(backbone) for w in layer.get_weights()),
         tuple(layer.trainable for layer in sublayers(model)),
