@@ -29,8 +29,9 @@ lab: $(READY) ## open the course in JupyterLab
 test: $(READY) ## run all tests, the notebooks among them
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTS)
 
-check: $(READY) lint ## lint, and run the tests that need no browser and no notebook
-	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser and not slow" transfer_course tests
+check: $(READY) lint ## lint, and run the tests without browser, notebooks and long trainings
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser and not slow and not long" \
+	  transfer_course tests
 
 test-numerics: $(READY) ## run make check with the arithmetic of other processors
 	@$(RUN) tests/numerics.py

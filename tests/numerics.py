@@ -1,7 +1,8 @@
 """Run the tests with the arithmetic of other processors: ``make test-numerics``.
 
-Runs ``make check`` under each setting that changes how numbers are rounded, and the notebooks under
-one of them; prints what passed, and ends with an error if anything failed. The settings:
+Runs ``make check`` under each setting that changes how numbers are rounded, and under one of them
+the notebooks and long trainings; prints what passed, and ends with an error if anything failed. The
+settings:
 
 - each kernel of OpenBLAS, NumPy's linear algebra, that this processor can run: on another one
   OpenBLAS would choose another;
@@ -51,6 +52,7 @@ SETTINGS = {
     "another source network": {"TRANSFER_COURSE_SOURCE_SEED": "1"},
 }
 NOTEBOOKS = "notebooks, without oneDNN"
+LONG = "notebooks tests/test_experiments.py tests/test_explorers.py"
 
 
 def kernels(core_type=None):
@@ -110,7 +112,7 @@ def main():
         ["make", "test", f"TESTS={' '.join(chosen.tests)}"] if chosen.tests else ["make", "check"]
     )
     runs = {name: (check, variables) for name, variables in settings.items()}
-    runs[NOTEBOOKS] = (["make", "test", "TESTS=notebooks"], SETTINGS["without oneDNN"])
+    runs[NOTEBOOKS] = (["make", "test", f"TESTS={LONG}"], SETTINGS["without oneDNN"])
     if chosen.list:
         print(*runs, sep="\n")
         return 0

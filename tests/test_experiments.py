@@ -27,6 +27,7 @@ def test_the_table_has_a_row_for_each_point_in_their_order(name):
     pd.testing.assert_frame_equal(table[points.columns], points, check_dtype=False)
 
 
+@pytest.mark.long
 @tables
 def test_points_measured_again_give_what_the_table_says(name):
     """The cheapest points that the module names; accuracies differ a little between machines."""

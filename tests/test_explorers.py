@@ -115,6 +115,7 @@ SPOTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scenario", "at"), SPOTS, ids=lambda it: it if isinstance(it, str) else ""
 )
