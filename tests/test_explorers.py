@@ -172,14 +172,14 @@ def conversation(monkeypatch):
 
 def until_idle(widget):
     end = time.monotonic() + 120
-    while widget._worker:
+    while widget.is_training:
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
 def test_a_move_trains_and_the_curve_grows(conversation):
     widget, said = conversation
-    widget._hear({"kind": "move", "id": 7, "settings": AT, "episodes": [1]})
+    widget.receive({"kind": "move", "id": 7, "settings": AT, "episodes": [1]})
     until_idle(widget)
     kinds = [message["kind"] for message in said]
     count = len(explorer.EPOCHS["digits"])
@@ -192,10 +192,10 @@ def test_a_newer_move_stops_the_older_run(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
     explorer.load_scenario("digits")
-    widget._hear({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
+    widget.receive({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
-    widget._hear({"kind": "move", "id": 2, "settings": AT, "episodes": [0]})
+    widget.receive({"kind": "move", "id": 2, "settings": AT, "episodes": [0]})
     until_idle(widget)
     done = [message["id"] for message in said if message["kind"] == "done"]
     assert done == [2]
@@ -208,7 +208,7 @@ def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
     draw = random.Random(0)
     for number in range(200):
         at = {name: draw.choice(values) for name, values in widget.positions.items()}
-        widget._hear({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+        widget.receive({"kind": "move", "id": number, "settings": at, "episodes": [0]})
         time.sleep(0.01)
     until_idle(widget)
     assert (said[-1]["kind"], said[-1]["id"]) == ("done", 199)
@@ -219,7 +219,7 @@ def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
 def test_closing_ends_the_work(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
-    widget._hear({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
+    widget.receive({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
     widget.close()
     until_idle(widget)
     assert not [message for message in said if message["kind"] == "done"]
@@ -227,7 +227,7 @@ def test_closing_ends_the_work(conversation):
 
 def test_what_goes_wrong_is_said_on_the_page(conversation):
     widget, said = conversation
-    widget._hear({"kind": "move", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]})
+    widget.receive({"kind": "move", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]})
     until_idle(widget)
     assert said[-1]["kind"] == "problem"
     assert "shots=99999" in said[-1]["text"]

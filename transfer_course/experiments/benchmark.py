@@ -261,9 +261,9 @@ def storm() -> str:
     def moves(count, pause):
         for number in range(count):
             at = {name: draw.choice(values) for name, values in positions.items()}
-            widget._hear({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+            widget.receive({"kind": "move", "id": number, "settings": at, "episodes": [0]})
             sleep(pause)
-        while widget._worker:
+        while widget.is_training:
             sleep(0.01)
 
     moves(100, 0.3)  # every network has been compiled by then

@@ -128,7 +128,7 @@ class TransferExplorer(anywidget.AnyWidget):
             class_names=list(test.class_names),
             **about,
         )
-        self.on_msg(lambda _, message, buffers: self._hear(message))
+        self.on_msg(lambda _, message, buffers: self.receive(message))
 
     def close(self):
         """End the work in the background and take the widget off the page."""
@@ -139,7 +139,21 @@ class TransferExplorer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"TransferExplorer(world={self.world!r})"
 
-    def _hear(self, message: dict) -> None:
+    @property
+    def is_training(self) -> bool:
+        """Whether the work in the background goes on."""
+        return self._worker is not None
+
+    def receive(self, message: dict) -> None:
+        """Do in the background what the page asks for. What it asked before is given up.
+
+        Parameters
+        ----------
+        message : dict
+            ``{"kind": "move", "id": 7, "settings": {...}, "episodes": [0]}`` trains at a position
+            of the controls and sends the curves, marked with the id; ``{"kind": "hello"}`` loads
+            the scenario and sends "ready".
+        """
         with self._lock:
             if message["kind"] == "hello" and self._wanted:
                 return  # a move says the same and more
