@@ -7,10 +7,15 @@ import gc
 import os
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 
 import transfer_course as tc
+
+# The same examples on every machine, however slow it is.
+hypothesis.settings.register_profile("course", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("course")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,6 +31,7 @@ def memory_is_given_back():
 
         network.forget_networks()
         feature_cache.clear()
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 

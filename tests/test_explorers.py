@@ -237,7 +237,7 @@ def test_what_goes_wrong_is_said_on_the_page(conversation):
 
 
 @given(st.sampled_from(every_position("digits")))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_does_not_matter_is_not_in_the_name(at):
     other = at | {"lam": 7.0}
     same = explorer.key(at) == explorer.key(other)

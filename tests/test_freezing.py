@@ -54,7 +54,7 @@ def test_each_freeze_point_is_a_value_for_freeze(backbone, draw):
     assert counts == [8, 6, 4, 2]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(count=st.integers(0, 9))
 def test_a_count_freezes_the_first_layers_and_a_name_all_up_to_it(backbone, count):
     names = [layer.name for layer in backbone.layers]

@@ -377,7 +377,7 @@ for image_format in ("jpeg", "png", "gif", "webp", "bmp", "tiff"):
     ENCODED.append(kept.getvalue())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     content=st.sampled_from(ENCODED),
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=6),

@@ -358,7 +358,7 @@ lambdas = st.floats(1e-3, 1e3)
 sizes = st.integers(1, 12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds, lambdas, sizes)
 def test_estimator_moves_and_turns_with_the_problem(seed, lam, n):
     X, y, source, _ = problem(n, seed=seed)
@@ -372,7 +372,7 @@ def test_estimator_moves_and_turns_with_the_problem(seed, lam, n):
     np.testing.assert_allclose(turned, turn.T @ found, atol=1e-8)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds, lambdas, sizes)
 def test_data_given_twice_change_nothing(seed, lam, n):
     # The loss is a mean: this is what the n in nλ is for.
@@ -382,7 +382,7 @@ def test_data_given_twice_change_nothing(seed, lam, n):
     np.testing.assert_allclose(twice, once, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds, lambdas, sizes)
 def test_the_larger_lambda_the_nearer_to_the_source(seed, lam, n):
     X, y, source, _ = problem(n, seed=seed)
@@ -393,7 +393,7 @@ def test_the_larger_lambda_the_nearer_to_the_source(seed, lam, n):
     assert distance(0) >= distance(lam) >= distance(2 * lam) > distance(np.inf) == 0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(8, 500), st.floats(0.01, 10), st.floats(0.01, 10), lambdas)
 def test_no_lambda_beats_the_best(samples, noise, distance, lam):
     task = {"samples": samples, "features": 8, "noise": noise, "distance": distance}

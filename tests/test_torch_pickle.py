@@ -90,7 +90,7 @@ def windows(draw):
     return base.ravel(), array
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(windows())
 def test_a_tensor_is_the_window_that_was_written(read, window):
     numbers, array = window
