@@ -383,6 +383,28 @@ def test_moving_alpha_and_beta_counts_at_once(keras, backbone, draw, freeze):
     assert float(alpha) == 0 and float(beta) == 3  # still the reader's own variables
 
 
+def test_an_alpha_that_a_callback_moves_counts_from_the_next_epoch_on(keras, backbone, draw):
+    alpha = keras.Variable(0.0, trainable=False)
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: alpha.assign(1000.0))
+    settings = FEW | {"learning_rate": 1e-3, "epochs": 2, "beta": 0}
+    moved = tc.l2_sp(backbone, draw[0], alpha=alpha, callbacks=[callback], **settings)
+    plain = tc.l2_sp(backbone, draw[0], alpha=0, **settings)
+    moved, plain = moved.history.history["loss"], plain.history.history["loss"]
+    assert moved[0] == pytest.approx(plain[0], abs=1e-5)
+    assert moved[1] > plain[1] + 0.1
+
+
+def test_each_source_is_held_to_its_own_weights(backbone, draw):
+    """Also where the network that was compiled for one of them trains the next."""
+    still = FEW | {"learning_rate": 1e-9}
+    other = tc.backbones.small_cnn()
+    for source in (backbone, other):
+        held = tc.l2_sp(source, draw[0], alpha=1000.0, beta=0, **still)
+        free = tc.fine_tune(source, draw[0], **still)
+        losses = held.history.history["loss"]
+        assert losses == pytest.approx(free.history.history["loss"], abs=1e-3)
+
+
 def test_biases_normalisation_and_what_is_frozen_carry_no_penalty(keras, tiny):
     layers = keras.layers
     net = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 3, name="one")])
