@@ -51,8 +51,8 @@ SETTINGS = {
     ),
     "another source network": {"TRANSFER_COURSE_SOURCE_SEED": "1"},
 }
-NOTEBOOKS = "notebooks, without oneDNN"
-LONG = "notebooks tests/test_experiments.py tests/test_explorers.py"
+# Run once, since they take long.
+ONCE = {"notebooks": "notebooks", "long trainings": "tests -m long"}
 
 
 def kernels(core_type=None):
@@ -112,7 +112,9 @@ def main():
         ["make", "test", f"TESTS={' '.join(chosen.tests)}"] if chosen.tests else ["make", "check"]
     )
     runs = {name: (check, variables) for name, variables in settings.items()}
-    runs[NOTEBOOKS] = (["make", "test", f"TESTS={LONG}"], SETTINGS["without oneDNN"])
+    for name, tests in ONCE.items():
+        command = ["make", "test", f"TESTS={tests}"]
+        runs[f"{name}, without oneDNN"] = command, SETTINGS["without oneDNN"]
     if chosen.list:
         print(*runs, sep="\n")
         return 0

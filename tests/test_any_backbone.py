@@ -438,7 +438,9 @@ for name, path, images, expected in json.load(open(sys.argv[2])):
 print(json.dumps(found))
 """
 
-SAVED = [(name, "fine_tune") for name in [*FULL, "branches", "augmentation_nested"]]
+SAVED = [
+    (name, "fine_tune") for name in [*FULL, "branches", "augmentation_nested", "augmentation_first"]
+]
 SAVED += [("nested_twice", algorithm) for algorithm in ALGORITHMS if algorithm != "fine_tune"]
 SAVED += [("vision_transformer", "l2_sp"), ("custom_block", "l2_sp")]
 
