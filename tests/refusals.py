@@ -43,8 +43,9 @@ def assert_refused(request, call, error: type[Exception], message: str) -> None:
     assert not any({"tensorflow", "keras"} & set(file.parts) for file in files)
 
 
-VERBS = """add|build|check|connect|convert|cut|draw|drop|end|fix|give|load|make|pass|put|read|
-reinstall|remove|renumber|repeat|reshape|save|scale|stack|take|use|write""".replace("\n", "")
+VERBS = """add|build|check|connect|convert|cut|draw|drop|end|fix|give|hand|load|make|mend|move|pass|
+put|read|reinstall|remove|rename|renumber|repeat|reshape|save|scale|stack|take|use|write"""
+VERBS = VERBS.replace("\n", "")
 ADVICE = re.compile(f"(if [^:;]+, )?({VERBS}) |did you mean '")
 
 

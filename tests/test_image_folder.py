@@ -1,8 +1,11 @@
 """image_folder: the pictures that people really have, and the ones that are broken."""
 
 import io
+import os
 import re
+import shutil
 import struct
+import sys
 import time
 import warnings
 import zlib
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, features
 
 import transfer_course as tc
-from transfer_course.datasets import folder as folder_module
+from transfer_course.datasets.photo import UnreadableImage, read_photo
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
@@ -91,12 +94,17 @@ def test_classes_and_files_come_in_order_of_their_names(tmp_path):
     assert tc.datasets.image_folder(tmp_path).images.shape == (9, 224, 224, 3)
 
 
+# Made by Jupyter, macOS, Windows, Linux, and the network disks of Synology and QNAP.
+SYSTEM_FOLDERS = [".ipynb_checkpoints", "__MACOSX", ".Trash-1000", "$RECYCLE.BIN", "$Recycle.Bin"]
+SYSTEM_FOLDERS += ["System Volume Information", "lost+found", "@eaDir", "#recycle", "@Recycle"]
+
+
 def test_other_files_are_passed_over(photos):
     before = tc.datasets.image_folder(photos, 32)
     for name in (".DS_Store", "._1.png", ".hidden.jpg", "Thumbs.db", "notes.txt", "clip.mp4"):
         (photos / "cat" / name).write_bytes(b"no picture")
         (photos / name).write_bytes(b"no picture")
-    for name in (".ipynb_checkpoints", "__MACOSX"):
+    for name in SYSTEM_FOLDERS:
         save(Image.new("RGB", (9, 9), RED), photos / name / "1.png")
     save(Image.new("RGB", (9, 9), RED), photos / "cat/kittens/1.png")
     (photos / "cat" / "folder.png").mkdir()
@@ -159,6 +167,60 @@ def test_a_phone_photo_on_its_side_comes_out_upright(look):
     image = look("phone.jpg", halves(size=(400, 300)), exif=exif)
     assert abs(image[2:12] - RED).max() <= 6
     assert abs(image[20:30] - BLUE).max() <= 6
+
+
+def damaged_exif() -> bytes:
+    """EXIF that says to turn by 90°, and whose resolution is a text where a fraction belongs."""
+    entries = [(0x0112, 3, 1, struct.pack("<HH", 6, 0)), (0x011A, 2, 4, b"72 \0")]
+    fields = b"".join(struct.pack("<HHL", *entry[:3]) + entry[3] for entry in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<LH", 8, len(entries)) + fields + bytes(4)
+
+
+@pytest.mark.parametrize("image_format", ["jpeg", "png", "webp"])
+def test_the_orientation_is_used_although_other_metadata_is_damaged(look, image_format):
+    image = look("photo.jpg", halves(), format=image_format, exif=damaged_exif())
+    assert abs(image[2:12] - RED).max() <= 6  # what lies left is above
+    assert abs(image[20:30] - BLUE).max() <= 6
+
+
+def tiff(size, entries, pixels):
+    """An uncompressed TIFF put together by hand, since Pillow writes no damaged one."""
+    common = [(256, 4, size[0]), (257, 4, size[1]), (258, 3, 8), (259, 3, 1), (262, 3, 1)]
+    entries = sorted([*common, (273, 4, 0), (278, 4, size[1]), (279, 4, len(pixels)), *entries])
+    start = 8 + 2 + 12 * len(entries) + 4
+    fields = b""
+    for tag, kind, value in entries:
+        value = start if tag == 273 else value
+        packed = value if isinstance(value, bytes) else struct.pack("<L", value)
+        fields += struct.pack("<HHL", tag, kind, len(packed) if kind == 2 else 1) + packed
+    return b"II*\0" + struct.pack("<LH", 8, len(entries)) + fields + bytes(4) + pixels
+
+
+def test_a_tiff_with_damaged_metadata_is_read_and_turned(look):
+    pixels = bytes([0] * 16 + [255] * 16) * 32  # black beside white
+    image = look("a.tif", tiff((32, 32), [(274, 3, 6), (282, 2, b"72 \0")], pixels))
+    assert (image[:14] == BLACK).all()
+    assert (image[18:] == WHITE).all()
+
+
+@settings(max_examples=200)
+@given(
+    exif=st.binary(max_size=80)
+    | st.binary(max_size=60).map(lambda rest: b"Exif\0\0II*\0\x08\0\0\0" + rest)
+    | st.binary(max_size=60).map(lambda rest: b"Exif\0\0MM\0*\0\0\0\x08\0\x03" + rest),
+    image_format=st.sampled_from(["jpeg", "png", "webp"]),
+)
+@pytest.mark.filterwarnings("ignore")  # Pillow's remarks on damaged metadata
+def test_whatever_is_in_the_exif_the_pixels_are_read(tmp_path_factory, exif, image_format):
+    """Turned in one of the eight ways, since some of it can happen to be an orientation."""
+    picture = halves(size=(16, 16))
+    picture.paste(BLACK, (0, 8, 8, 16))
+    file = Path(tmp_path_factory.getbasetemp()) / "exif.jpg"
+    picture.save(file, image_format, exif=exif)
+    image = read_photo(file, 16, "crop").astype(int)
+    plain = np.asarray(picture).astype(int)
+    eight = [np.rot90(side, k) for side in (plain, plain[::-1]) for k in range(4)]
+    assert min(abs(image - turned).mean() for turned in eight) < 30
 
 
 def test_transparency_goes_on_white(look):
@@ -391,9 +453,170 @@ def test_a_damaged_file_gives_a_picture_or_a_sentence(tmp_path_factory, content,
     file = Path(tmp_path_factory.getbasetemp()) / "damaged.jpg"
     file.write_bytes(content[: int(cut * len(content))])
     try:
-        image = folder_module._read(file, 16, "crop")
-    except folder_module._UnreadableImage as problem:
+        image = read_photo(file, 16, "crop")
+    except UnreadableImage as problem:
         assert str(problem).startswith(f"{file} cannot be read as an image (")
     else:
         assert image.shape == (16, 16, 3)
         assert image.dtype == np.uint8
+
+
+def test_class_names_are_as_people_write_them(tmp_path):
+    names = ["cafe\N{COMBINING ACUTE ACCENT}", "$x_$", "_background_", "cat"]
+    if sys.platform == "linux":  # where a name is any bytes; here those of Latin-1
+        names.append(os.fsdecode(b"na\xefve"))
+    for number, name in enumerate(names):
+        save(Image.new("RGB", (20, 20), (number, 0, 0)), tmp_path / name / "1.png")
+    dataset = tc.datasets.image_folder(tmp_path, 32)
+    written = {"caf\N{LATIN SMALL LETTER E WITH ACUTE}", "$x_$", "_background_", "cat"}
+    assert set(dataset.class_names) - {"na\\xefve"} == written
+    assert list(dataset.class_names) == sorted(dataset.class_names)
+    dataset.class_names[-1].encode()  # can be printed
+    assert dataset.images[dataset.class_names.index("$x_$"), 8, 8].tolist() == [1, 0, 0]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there the two names are one")
+def test_one_name_in_two_spellings_is_told(request, tmp_path):
+    for name in ("cafe\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"):
+        save(halves(), tmp_path / name / "1.png")
+    with pytest.raises(
+        ValueError, match=r"two class folders 'caf\u00e9', which differ only in how"
+    ):
+        tc.datasets.image_folder(tmp_path)
+
+
+def white_on_transparency(x):
+    icon = Image.new("RGBA", (32, 32), (255, 255, 255, 0))
+    icon.paste(WHITE, (x, 8, x + 8, 24))
+    return icon
+
+
+def test_white_drawings_on_transparency_are_told_to_turn_blank(photos):
+    save(white_on_transparency(4), photos / "cat/a.png")
+    save(white_on_transparency(20), photos / "dog/b.png")
+    with pytest.raises(ValueError, match=r"a\.png and .*b\.png turn blank on white") as refusal:
+        tc.datasets.image_folder(photos)
+    assert "darker background" in str(refusal.value)
+    with pytest.warns(UserWarning, match=r"turns blank on white.*a\.png and .*b\.png"):
+        assert len(tc.datasets.image_folder(photos, errors="skip")) == 2
+
+
+def test_blank_drawings_of_one_class_are_told_too(photos):
+    for x in (4, 12, 20):
+        save(white_on_transparency(x), photos / f"cat/{x}.png")
+    with pytest.warns(UserWarning, match="both turn blank on white"):
+        assert len(tc.datasets.image_folder(photos)) == 3
+
+
+def test_all_images_in_two_classes_are_listed_and_left_out(photos):
+    for number, color in enumerate(("lime", "navy", "pink")):
+        for name in ("cat", "dog"):
+            save(Image.new("RGB", (9, 9), color), photos / name / f"same{number}.png")
+    pairs = r"cat.same0\.png and .*dog.same0\.png; .*same1.*; .*cat.same2\.png and .*dog.same2\.png"
+    with pytest.raises(ValueError, match=pairs + " are the same image in two classes"):
+        tc.datasets.image_folder(photos)
+    with pytest.warns(UserWarning, match=f"the same in two classes: .*{pairs}") as warned:
+        dataset = tc.datasets.image_folder(photos, 32, errors="skip")
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    assert dataset.images[:, 8, 8].tolist() == [[10, 20, 30], [90, 80, 70]]
+
+
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+
+
+@needs_links
+def test_a_link_that_leads_nowhere(photos):
+    (photos / "cat/2.jpg").symlink_to(photos / "gone.jpg")
+    with pytest.raises(
+        ValueError, match=r"2\.jpg .*\(it is a link that leads nowhere\): put the im"
+    ):
+        tc.datasets.image_folder(photos)
+    with pytest.warns(UserWarning, match=r"2\.jpg .*leads nowhere"):
+        assert len(tc.datasets.image_folder(photos, errors="skip")) == 2
+    (photos / "owl").symlink_to(photos / "gone", target_is_directory=True)
+    with pytest.raises(ValueError, match=r"owl is a link that leads nowhere: mend the link"):
+        tc.datasets.image_folder(photos, errors="skip")
+
+
+@needs_links
+def test_links_to_images_and_to_folders_are_followed(photos, tmp_path):
+    save(halves(), tmp_path / "elsewhere/owl.png")
+    (photos / "owl").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (photos / "cat/link.png").symlink_to(photos / "dog/1.png")
+    with pytest.raises(
+        ValueError, match=r"link\.png and .*1\.png are the same image in two classes"
+    ):
+        tc.datasets.image_folder(photos)
+    (photos / "cat/link.png").unlink()
+    assert tc.datasets.image_folder(photos).class_names == ("cat", "dog", "owl")
+
+
+@pytest.fixture(scope="module")
+def huge_jpegs():
+    """200 megapixels, red beside blue: as most cameras save it, and as a progressive JPEG."""
+    picture = halves(size=(16_000, 12_500))
+    encoded = {}
+    for progressive in (False, True):
+        file = io.BytesIO()
+        picture.save(file, "jpeg", quality=50, progressive=progressive)
+        encoded[progressive] = file.getvalue()
+    return encoded
+
+
+def test_a_jpeg_of_200_megapixels_is_read(look, huge_jpegs):
+    image = look("photo.jpg", huge_jpegs[False])
+    assert abs(image[:, 2:12] - RED).max() <= 6
+    assert abs(image[:, 20:30] - BLUE).max() <= 6
+
+
+def test_a_jpeg_that_takes_too_much_memory_is_to_be_made_smaller(look, huge_jpegs):
+    with pytest.raises(ValueError, match=r"over 178 million pixels\): make it smaller, remove it"):
+        look("photo.jpg", huge_jpegs[True])
+
+
+# A second folder with the classes of a first one
+
+
+@pytest.fixture
+def train_and_test(tmp_path):
+    for name, color in [("cat", RED), ("dog", BLUE)]:
+        for i in range(3):
+            picture = Image.new("RGB", (9, 9), (color[0], 10 * i, color[2]))
+            save(picture, tmp_path / "train" / name / f"{i}.png")
+            picture = Image.new("RGB", (9, 9), (color[0], 200 + 10 * i, color[2]))
+            save(picture, tmp_path / "test" / name / f"{i}.png")
+    return tmp_path
+
+
+def test_labels_follow_the_class_names_given(train_and_test):
+    train = tc.datasets.image_folder(train_and_test / "train", 16)
+    shutil.rmtree(train_and_test / "test/cat")
+    test = tc.datasets.image_folder(train_and_test / "test", 16, class_names=train.class_names)
+    assert test.class_names == ("cat", "dog")
+    assert test.labels.tolist() == [1, 1, 1]  # without class_names, dog would be refused or class 0
+    other = tc.datasets.image_folder(train_and_test / "train", 16, class_names=["dog", "cat"])
+    assert other.labels.tolist() == [1, 1, 1, 0, 0, 0]
+    assert (other.images[other.labels == 0, 0, 0] == train.images[train.labels == 1, 0, 0]).all()
+
+
+def test_a_class_that_is_not_among_the_names_is_told(train_and_test):
+    with pytest.raises(
+        ValueError, match=r"class folder .*cat is not among class_names=\('dog', 'o"
+    ):
+        tc.datasets.image_folder(train_and_test / "train", class_names=("dog", "owl"))
+
+
+def test_test_images_that_are_training_images_are_told_and_left_out(train_and_test):
+    train = tc.datasets.image_folder(train_and_test / "train", 16)
+    shutil.copy(train_and_test / "train/cat/1.png", train_and_test / "test/cat/copy.png")
+    shutil.copy(train_and_test / "train/dog/1.png", train_and_test / "test/cat/wrong.png")
+    with pytest.warns(UserWarning) as warned:
+        test = tc.datasets.image_folder(train_and_test / "test", 16, class_names=train.class_names)
+    assert len(warned) == 1
+    message = str(warned[0].message)
+    assert re.search(r"copy\.png \(the same as .*train.cat.1\.png\); .*wrong\.png \(", message)
+    assert len(test) == 6
+    # Read once more, and read by itself, a folder is no copy of itself.
+    again = tc.datasets.image_folder(train_and_test / "train", 16, class_names=train.class_names)
+    assert len(again) == 6

@@ -1,10 +1,14 @@
 """The figures, asked what they draw; the statistics are NumPy's."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
-from transfer_course.plots import accuracy_by, accuracy_by_shots
+import transfer_course as tc
+from transfer_course.plots import accuracy_by, accuracy_by_shots, embedding, gallery
 
 ACCURACY = {1: [0.2, 0.4], 10: [0.5, 0.7]}
 
@@ -50,3 +54,38 @@ def test_by_shots_is_logarithmic_and_methods_take_other_names():
     assert axis.get_xscale() == "log"
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["3.1", "pixels"]
     assert len({(line.get_marker(), line.get_linestyle()) for line in axis.lines}) == 2
+
+
+NAMES = ("$x_$", "_background_", "$half", "café")
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+def test_names_of_classes_are_drawn_as_they_are():
+    images = np.zeros((8, 9, 9, 3), np.uint8)
+    dataset = tc.Dataset(images, np.arange(8) % 4, NAMES)
+    points = np.random.default_rng(0).normal(size=(8, 5))
+    for figure in (
+        gallery(dataset, columns=2),
+        embedding({"noise": points, "again": points}, dataset.labels, dataset.class_names),
+    ):
+        figure.savefig(io.BytesIO())  # a formula is read when it is drawn
+        assert set(NAMES) <= set(texts(figure))
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == list(NAMES)
+    marks = [handle.get_facecolor().tolist() for handle in legend.legend_handles]
+    assert marks == [it.get_facecolor().tolist() for it in figure.axes[0].collections]
+
+
+def test_names_of_methods_are_drawn_as_they_are():
+    rows = table({1: "$a", 10: "b_$"}, ["_mine", "$l^2"])
+    figure = accuracy_by(rows, "frozen", label="frozen")
+    figure.savefig(io.BytesIO())
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["_mine", "$l^2"]
+    assert {"$a", "b_$"} <= set(texts(figure))
+    assert [line.get_color() for line in legend.get_lines()] == [
+        line.get_color() for line in figure.axes[0].lines
+    ]

@@ -3,10 +3,13 @@
 A message is one sentence: what was expected, what was received, what to do.
 """
 
+import os
 from collections.abc import Sequence
 from inspect import isroutine
 from math import inf
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
@@ -122,6 +125,38 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
         quoted = " or ".join(f'{name}="{choice}"' for choice in choices)
         raise ValueError(f"{name}={describe(value)} is unknown: use {quoted}")
     return value
+
+
+def as_path(name: str, value: str | PathLike, advice: str) -> Path:
+    """Check that an argument is a path.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called; the message begins with it.
+    value : str or os.PathLike
+        What was received.
+    advice : str
+        What to do, for the message.
+
+    Returns
+    -------
+    pathlib.Path
+        The path, with ``~`` as the user's own folder.
+
+    Raises
+    ------
+    TypeError
+        The value is not a path.
+
+    Examples
+    --------
+    >>> as_path("cache", "photos.npy", "give a name").suffix
+    '.npy'
+    """
+    if not isinstance(value, str | PathLike):
+        raise TypeError(f"{name}={describe(value)} is not a path: {advice}")
+    return Path(os.path.expanduser(value))
 
 
 def describe(value) -> str:

@@ -18,6 +18,8 @@ _STYLES = [
     ("#009E73", "^", "-."),
     ("#000000", "D", ":"),
 ]
+# Names are drawn as they are: in `$x_$`, matplotlib would see a formula.
+_LITERAL = {"parse_math": False}
 
 
 def gallery(dataset: Dataset, columns: int = 10):
@@ -32,12 +34,12 @@ def gallery(dataset: Dataset, columns: int = 10):
         len(names), columns, figsize=(0.6 * columns + 1, 0.6 * len(names)), squeeze=False
     )
     for label, (name, row) in enumerate(zip(names, axes, strict=True)):
-        images = dataset.images[dataset.labels == label]
+        images = dataset.images[np.flatnonzero(dataset.labels == label)[:columns]]
         for axis, image in zip(row, images, strict=False):
             _show(axis, image)
         for axis in row[len(images) :]:
             axis.axis("off")
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center", **_LITERAL)
     figure.subplots_adjust(wspace=0.05, hspace=0.05)
     return _finished(figure)
 
@@ -75,7 +77,8 @@ def feature_maps(backbone, layer: str, image: np.ndarray, maps: int = 8):
         axis.imshow(seen[..., channel], cmap="gray")
         axis.set(xticks=[], yticks=[])
         axis.set_title(f"map {channel}", fontsize=9)
-    figure.suptitle(f"what {layer!r} makes of it: {seen.shape[0]}×{seen.shape[1]} pixels a map")
+    title = f"what {layer!r} makes of it: {seen.shape[0]}×{seen.shape[1]} pixels a map"
+    figure.suptitle(title, **_LITERAL)
     return _finished(figure)
 
 
@@ -104,13 +107,15 @@ def embedding(points: dict[str, np.ndarray], labels: np.ndarray, class_names):
     figure, axes = plt.subplots(1, len(points), figsize=(width, 3.5), squeeze=False)
     for axis, (title, rows) in zip(axes[0], points.items(), strict=True):
         plane = PCA(2, random_state=0).fit_transform(rows.astype("float64"))
-        for label, name in enumerate(class_names):
+        handles = []
+        for label in range(len(class_names)):
             x, y = plane[labels == label].T
             marker, color = markers[label % 10], plt.cm.tab10(label % 10)
-            axis.scatter(x, y, s=9, marker=marker, color=color, label=name, alpha=0.7, lw=0)
+            handles.append(axis.scatter(x, y, s=9, marker=marker, color=color, alpha=0.7, lw=0))
         axis.set(title=title, xticks=[], yticks=[])
         axis.set(xlabel="1st principal component", ylabel="2nd principal component")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right", markerscale=1.6)
+    legend = figure.legend(handles, class_names, loc="outside right", markerscale=1.6)
+    _draw_as_they_are(legend)
     return _finished(figure)
 
 
@@ -177,26 +182,33 @@ def accuracy_by(
         texts = list(column.cat.categories if column.dtype == "category" else column.unique())
         places = {text: place for place, text in enumerate(texts)}
     figure, axis = plt.subplots(figsize=(6, 3.8))
+    lines, labels = [], []
     for method, (color, marker, dash) in zip(table.method.unique(), cycle(_STYLES), strict=False):
         rows = table[table.method == method]
         rows = rows.accuracy.groupby(rows[x].map(places).astype(float))
         mean, spread = rows.mean(), rows.std()
         name = (names or {}).get(method, method)
-        axis.plot(mean.index, mean, color=color, marker=marker, ls=dash, label=name)
+        lines += axis.plot(mean.index, mean, color=color, marker=marker, ls=dash)
+        labels.append(name)
         axis.fill_between(mean.index, mean - spread, mean + spread, color=color, alpha=0.15, lw=0)
     if log:
         axis.set_xscale("log")
-    axis.set_xticks(list(places.values()), texts)
+    axis.set_xticks(list(places.values()), texts, **_LITERAL)
     axis.minorticks_off()
     axis.set(xlabel=label, ylabel="accuracy on the test set", ylim=(0, 1))
     axis.grid(alpha=0.3)
-    axis.legend()
+    _draw_as_they_are(axis.legend(lines, labels))
     return _finished(figure)
 
 
 def _show(axis, image: np.ndarray) -> None:
     axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
     axis.set(xticks=[], yticks=[])
+
+
+def _draw_as_they_are(legend) -> None:
+    for text in legend.get_texts():
+        text.set(**_LITERAL)
 
 
 def _finished(figure):

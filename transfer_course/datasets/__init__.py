@@ -11,5 +11,6 @@ Dataset(5000 images of 28x28x1, 10 classes)
 from transfer_course.datasets.drawings import emoji
 from transfer_course.datasets.folder import image_folder
 from transfer_course.datasets.handwriting import digits, mnist
+from transfer_course.datasets.mapped import MappedImages
 
-__all__ = ["digits", "emoji", "image_folder", "mnist"]
+__all__ = ["MappedImages", "digits", "emoji", "image_folder", "mnist"]

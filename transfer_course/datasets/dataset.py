@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from transfer_course._validation import check_int, describe, describe_type
+from transfer_course.datasets.mapped import MappedImages, is_mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -16,11 +18,13 @@ class Dataset:
     Parameters
     ----------
     images : array_like of uint8, shape (n, height, width, channels)
-        Pixels from 0 to 255. One channel is grey, three are RGB.
+        Pixels from 0 to 255. One channel is grey, three are RGB. A file opened with
+        ``numpy.load(file, mmap_mode="r")`` stays on the disk, as `MappedImages`.
     labels : array_like of int, shape (n,)
         The class of each image, counted from 0. Kept as int64.
     class_names : sequence of str
-        One name per class; ``class_names[0]`` is the name of label 0. Kept as a tuple.
+        One name per class; ``class_names[0]`` is the name of label 0. Kept as a tuple, with letters
+        and their accents composed (Unicode's NFC), since the same name comes decomposed from a Mac.
 
     Raises
     ------
@@ -41,12 +45,12 @@ class Dataset:
     Dataset(2 images of 28x28x1, 2 classes)
     """
 
-    images: np.ndarray
+    images: np.ndarray | MappedImages
     labels: np.ndarray
     class_names: tuple[str, ...]
 
     def __post_init__(self):
-        names = _checked_names(self.class_names)
+        names = checked_names(self.class_names)
         images = _checked_images(self.images)
         labels = _checked_labels(self.labels, len(images), names)
         # The dataclass is frozen, hence the detour.
@@ -75,7 +79,8 @@ class Dataset:
         Returns
         -------
         Dataset
-            The images at these positions, with their labels.
+            The images at these positions, with their labels. Of images on the disk, up to 64 MB are
+            read into memory, and more stay there.
 
         Raises
         ------
@@ -90,8 +95,12 @@ class Dataset:
         >>> Dataset(images, [0, 1, 1], ("cat", "dog")).subset([2, 0]).labels
         array([1, 0])
         """
-        images = self.images[indices]
-        images.setflags(write=False)  # spares a second copy
+        if isinstance(self.images, MappedImages):
+            images = self.images.subset(indices)
+        else:
+            images = self.images[indices]
+        if isinstance(images, np.ndarray):
+            images.setflags(write=False)  # spares a second copy
         return Dataset(images, self.labels[indices], self.class_names)
 
 
@@ -169,7 +178,8 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     return dataset.subset(drawn), dataset.subset(rest)
 
 
-def _checked_names(class_names) -> tuple[str, ...]:
+def checked_names(class_names) -> tuple[str, ...]:
+    """Return class names as a tuple of `composed` names, each different; raise if they are not."""
     if isinstance(class_names, str) or not isinstance(class_names, Sequence | np.ndarray):
         raise TypeError(
             f"class_names={describe(class_names)} must be a tuple of names, one per class: "
@@ -184,14 +194,36 @@ def _checked_names(class_names) -> tuple[str, ...]:
             )
     if not names:
         raise ValueError("class_names is empty: give one name per class")
+    names = tuple(map(composed, names))
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise ValueError(f"class_names has {twice[0]!r} twice: give each class a name of its own")
-    return tuple(map(str, names))  # NumPy's own kind of text has a longer repr
+    return names
 
 
-def _checked_images(images) -> np.ndarray:
-    images = _as_array("images", images, "stack the images with np.stack(images)")
+def composed(name: str) -> str:
+    """Return a name as people write it: with composed letters, and nothing that cannot be printed.
+
+    Bytes in the name of a file that are no text, lone surrogates in Python, become ``\\xe9`` and
+    the like.
+
+    Examples
+    --------
+    >>> composed("cafe\N{COMBINING ACUTE ACCENT}") == "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+    True
+    """
+    try:
+        text = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # on Windows, other surrogates
+        text = name.encode("utf-8", "surrogatepass")
+    return normalize("NFC", text.decode("utf-8", "backslashreplace"))
+
+
+def _checked_images(images) -> np.ndarray | MappedImages:
+    if is_mapped(images):
+        images = MappedImages(images)
+    elif not isinstance(images, MappedImages):
+        images = _as_array("images", images, "stack the images with np.stack(images)")
     if images.dtype.kind in "US":
         raise TypeError(
             "images holds text, but pixels are expected: "
@@ -281,6 +313,8 @@ def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
 
 def _read_only(array: np.ndarray) -> np.ndarray:
     """Return the array itself if it is read-only and owns its memory, else a copy that does."""
+    if isinstance(array, MappedImages):
+        return array
     if array.flags.writeable or not array.flags.owndata:
         array = array.copy()
         array.setflags(write=False)

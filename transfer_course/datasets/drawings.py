@@ -5,6 +5,7 @@ from io import BytesIO
 
 import numpy as np
 
+from transfer_course._progress import progress
 from transfer_course._validation import check_choice, check_int
 from transfer_course.datasets.dataset import Dataset
 
@@ -80,16 +81,20 @@ def _draw(style: str, image_size: int) -> Dataset:
     times = max(2, 256 // image_size)
     side = times * image_size
     font = ImageFont.truetype(BytesIO(file), side / EM, layout_engine=ImageFont.Layout.BASIC)
-    images, labels = [], []
-    for label, characters in enumerate(CLASSES.values()):
-        for character in characters:
-            image = Image.new("RGB", (side, side), "white")
-            ImageDraw.Draw(image).text(
-                (side / 2, side / 2), character, font=font, anchor="mm", embedded_color=True
-            )
-            images.append(np.asarray(image.reduce(times)))
-            labels.append(label)
-    return Dataset(np.stack(images), labels, tuple(CLASSES))
+    images = np.empty((sum(map(len, CLASSES.values())), image_size, image_size, 3), np.uint8)
+    labels = []
+    with progress(len(images), "emoji") as show:
+        for label, characters in enumerate(CLASSES.values()):
+            for character in characters:
+                image = Image.new("RGB", (side, side), "white")
+                ImageDraw.Draw(image).text(
+                    (side / 2, side / 2), character, font=font, anchor="mm", embedded_color=True
+                )
+                images[len(labels)] = image.reduce(times)
+                labels.append(label)
+                show(len(labels))
+    images.setflags(write=False)  # spares a copy
+    return Dataset(images, labels, tuple(CLASSES))
 
 
 def _black_only(file: bytes) -> bytes:

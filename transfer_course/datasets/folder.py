@@ -2,23 +2,43 @@
 
 import os
 import warnings
-from hashlib import sha256
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from transfer_course._validation import check_choice, check_int, describe
-from transfer_course.datasets.dataset import Dataset
+from transfer_course._progress import progress
+from transfer_course._validation import as_path, check_choice, check_int, describe
+from transfer_course.datasets import photo_cache
+from transfer_course.datasets.dataset import Dataset, checked_names, composed
+from transfer_course.datasets.mapped import MappedImages
+from transfer_course.datasets.photo import UnreadableImage, read_photo
 
 # HEIC, the format of iPhones, is listed although Pillow alone cannot read it: the error then names
 # such a photo, rather than leaving it out silently.
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 ENDINGS |= {".heic", ".heif"}
+# What systems put beside people's own folders: macOS, Windows, Linux, and disks on a network.
+SYSTEM_FOLDERS = {"__macosx", "network trash folder", "temporary items"}
+SYSTEM_FOLDERS |= {"$recycle.bin", "recycler", "system volume information", "lost+found"}
+SYSTEM_FOLDERS |= {"@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"}
+
+# The folder that each living data set was read from, and the file of each digest in it.
+_origins: WeakKeyDictionary[Dataset, tuple[Path, dict[str, Path]]] = WeakKeyDictionary()
 
 
 def image_folder(
-    path: str | PathLike, image_size: int = 224, fit: str = "crop", errors: str = "raise"
+    path: str | PathLike,
+    image_size: int = 224,
+    fit: str = "crop",
+    errors: str = "raise",
+    class_names: Sequence[str] | None = None,
+    cache: str | PathLike | None = None,
 ) -> Dataset:
     """Read your own images from ``path/<class>/<file>``, as in photos/cat/1.jpg, photos/dog/2.png.
 
@@ -33,7 +53,15 @@ def image_folder(
         How an image becomes square; it is never distorted. "crop" keeps the middle, as is usual for
         networks trained on ImageNet. "pad" keeps everything and adds white at the sides.
     errors : {"raise", "skip"}, default "raise"
-        "raise" stops at an image that cannot be read. "skip" leaves it out and warns.
+        "raise" stops at an image that cannot be read, and at one that is in two classes. "skip"
+        leaves them out and warns.
+    class_names : sequence of str, optional
+        The classes and their order, for a second folder with the classes of a first one:
+        ``test = image_folder("photos/test", class_names=train.class_names)``. Then a class may be
+        missing, and images that ``train`` has too are left out with a warning.
+    cache : str or os.PathLike, optional
+        A file, such as "photos.npy", for more images than fit into memory. They are written to it
+        and stay there: see `MappedImages`. The next call reads only the images that have changed.
 
     Returns
     -------
@@ -44,12 +72,13 @@ def image_folder(
     Raises
     ------
     OSError
-        A folder cannot be opened.
+        A folder cannot be opened, or the cache cannot be written.
     TypeError
-        ``image_size`` is not a whole number, or ``path`` is not a path.
+        ``image_size`` is not a whole number, or ``path`` or ``cache`` is not a path.
     ValueError
         There are fewer than two classes, a class has no images, an image cannot be read or is far
-        too large, the same image is in two classes, or another argument is out of range.
+        too large, the same image is in two classes, a folder is not among ``class_names``,
+        ``cache`` is another file, or another argument is out of range.
 
     Notes
     -----
@@ -57,10 +86,10 @@ def image_folder(
     marked as rotated is rotated back. Transparent parts become white. Grey, palette, CMYK and
     16-bit images become 8-bit RGB.
 
-    Ignored are hidden files, files of other types, images beside the class folders, and folders
-    inside them. If two images of a class are equal, one is left out with a warning: a model that is
-    tested on a training image looks better than it is. The files are read again on every call, as
-    the folder may have changed.
+    Ignored are hidden files, the folders of operating systems, files of other types, images beside
+    the class folders, and folders inside them. If two images of a class are equal, one is left out
+    with a warning: a model that is tested on a training image looks better than it is. Without a
+    cache the files are read again on every call, as the folder may have changed.
 
     Examples
     --------
@@ -76,55 +105,65 @@ def image_folder(
     image_size = check_int("image_size", image_size, at_least=16, at_most=1024)
     check_choice("fit", fit, ("crop", "pad"))
     check_choice("errors", errors, ("raise", "skip"))
-    if not isinstance(path, str | PathLike):
-        raise TypeError(f"path={describe(path)} is not a path: give the folder's name as text")
-    folders = _class_folders(Path(os.path.expanduser(path)))
+    root = as_path("path", path, "give the folder's name as text")
+    folders = _class_folders(root, class_names)
+    class_names = checked_names(list(folders) if class_names is None else class_names)
+    files, labels = [], []
+    for name, folder in folders.items():
+        found = _image_files(folder)
+        files += found
+        labels += [class_names.index(name)] * len(found)
 
-    images, labels, skipped, copies = [], [], [], []
-    first_with = {}  # digest of the pixels: the first file that has them, and its label
-    for label, folder in enumerate(folders):
-        for file in _image_files(folder):
-            try:
-                image = _read(file, image_size, fit)
-            except _UnreadableImage as problem:
+    def read(file: Path) -> tuple[str, np.ndarray] | UnreadableImage:
+        try:
+            image = read_photo(file, image_size, fit)
+        except UnreadableImage as problem:
+            return problem
+        return _digest(image), image
+
+    def each(function: Callable, arguments: Sequence) -> Iterator:
+        """Yield the function's result for each argument, while a bar shows how far it is."""
+        with progress(len(arguments), "image") as show:
+            for done, result in enumerate(_in_threads(function, arguments), 1):
                 if errors == "raise":
-                    raise ValueError(
-                        f"{problem}: save it again as an ordinary JPEG or PNG, remove it, "
-                        'or pass errors="skip" to leave it out'
-                    ) from None
-                skipped.append(str(problem))
-                continue
-            digest = sha256(image).digest()
-            if digest not in first_with:
-                first_with[digest] = file, label
-                images.append(image)
-                labels.append(label)
-            elif first_with[digest][1] == label:
-                copies.append(f"{file} (the same as {first_with[digest][0].name})")
-            else:
-                raise ValueError(
-                    f"{first_with[digest][0]} and {file} are the same image in two classes: "
-                    "remove it from the class where it does not belong"
-                )
-        if label not in labels:
+                    _refuse_unreadable(result)
+                yield result
+                show(done)
+
+    size = (image_size, image_size, 3)
+    if cache is None:
+        images, digests = np.empty((len(files), *size), np.uint8), []
+        for row, result in zip(images, each(read, files), strict=True):
+            if not isinstance(result, UnreadableImage):
+                result, row[...] = result
+            digests.append(result)
+    else:
+        cache = as_path("cache", cache, 'give a name such as "photos.npy"')
+        settings = {"folder": str(root.resolve()), "image_size": image_size, "fit": fit}
+        images, digests = photo_cache.updated(cache, settings, root, files, size, read, each)
+
+    blank = _digest(np.full(size, 255, np.uint8))
+    kept = _usable(files, labels, digests, _elsewhere(root, class_names, size), blank, errors)
+    for name, folder in folders.items():
+        if class_names.index(name) not in {labels[i] for i in kept}:
+            reason = next((str(it) for it in digests if isinstance(it, UnreadableImage)), None)
             raise ValueError(
-                f"no image in class folder {folder} can be read ({skipped[-1]}): "
-                "add some that can, or remove the folder"
+                f"no image in class folder {folder} can be used"
+                f"{f' ({reason})' if reason else ''}: add some that can, or remove the folder"
             )
-    if skipped:
-        warnings.warn("left out what cannot be read: " + "; ".join(skipped), stacklevel=2)
-    if copies:
-        warnings.warn("left out what is there twice: " + "; ".join(copies), stacklevel=2)
-    return Dataset(np.stack(images), labels, tuple(folder.name for folder in folders))
+    dataset = Dataset(_rows(images, kept), [labels[i] for i in kept], class_names)
+    _origins[dataset] = root, {digests[i]: files[i] for i in kept}
+    return dataset
 
 
-class _UnreadableImage(Exception):
-    """A file is named like an image, but none can be read from it."""
-
-
-def _class_folders(root: Path) -> list[Path]:
+def _class_folders(root: Path, class_names: Sequence[str] | None) -> dict[str, Path]:
+    """Return the folder of each class, in the order of their names."""
     entries = _entries(root)
-    folders = [entry for entry in entries if entry.is_dir()]
+    for entry in entries:
+        if entry.is_symlink() and not entry.exists() and not _is_image(entry):
+            raise ValueError(f"{entry} is a link that leads nowhere: mend the link, or remove it")
+    found = [entry for entry in entries if entry.is_dir()]
+    folders = {composed(folder.name): folder for folder in found}
     layout = f"{root / 'cat'} and {root / 'dog'}"
     if not folders and any(map(_is_image, entries)):
         raise ValueError(
@@ -135,10 +174,23 @@ def _class_folders(root: Path) -> list[Path]:
         raise ValueError(
             f"{root} holds no class folders: make one folder of images per class, such as {layout}"
         )
-    if len(folders) == 1:
+    if len(folders) < len(found):
+        alike = next(it for it in found if folders[composed(it.name)] != it)
         raise ValueError(
-            f"{root} holds one class folder only, {folders[0].name!r}, but two are needed: "
-            f"add another, or pass {folders[0]} if the class folders are in there"
+            f"{root} holds two class folders {composed(alike.name)!r}, which differ only in how "
+            "accents are stored: move the images of one into the other"
+        )
+    if class_names is not None:
+        for name in folders:
+            if name not in checked_names(class_names):
+                raise ValueError(
+                    f"class folder {folders[name]} is not among class_names="
+                    f"{describe(tuple(class_names))}: rename it, or leave class_names out"
+                )
+    elif len(folders) == 1:
+        raise ValueError(
+            f"{root} holds one class folder only, {found[0].name!r}, but two are needed: "
+            f"add another, or pass {found[0]} if the class folders are in there"
         )
     return folders
 
@@ -155,60 +207,128 @@ def _image_files(folder: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
+    """Return what a folder holds of a person's own, in the order of the names."""
     try:
-        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+        entries = sorted(folder.iterdir(), key=lambda entry: composed(entry.name))
     except (OSError, ValueError) as problem:  # a ValueError for "C:\0", where \0 is a character
         reason = getattr(problem, "strerror", problem)
         raise type(problem)(
             f"{folder.absolute()} cannot be opened as a folder ({reason}): "
             "check the path, and that you may read it"
         ) from None
-    # __MACOSX is what a Mac adds when it zips a folder.
-    return [entry for entry in entries if entry.name[0] != "." and entry.name != "__MACOSX"]
+    return [
+        entry
+        for entry in entries
+        if entry.name[0] != "." and entry.name.casefold() not in SYSTEM_FOLDERS
+    ]
 
 
 def _is_image(entry: Path) -> bool:
     return entry.suffix.lower() in ENDINGS and not entry.is_dir()
 
 
-def _read(file: Path, image_size: int, fit: str) -> np.ndarray:
-    """Return one image as uint8 (image_size, image_size, 3)."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _in_threads(function: Callable, arguments: Sequence) -> Iterator:
+    """Yield the function's result for each argument in order, and be a few of them ahead.
 
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 million pixels on, which a phone can take, and refuses from 179.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file)
-        with image:
-            # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size: several times faster.
-            image.draft(None, (2 * image_size, 2 * image_size))
-            ImageOps.exif_transpose(image, in_place=True)
-            image = _as_rgb(image)
-        if fit == "pad":
-            return np.asarray(ImageOps.pad(image, (image_size, image_size), color="white"))
-        return np.asarray(ImageOps.fit(image, (image_size, image_size)))
-    except Image.DecompressionBombError:
-        most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
-        reason = f"it claims to have over {most} million pixels"
-    except UnidentifiedImageError:
-        reason = "it is empty, damaged or of a kind that Pillow does not know"
-    except Exception as problem:  # a damaged file can make a decoder raise anything
-        reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    raise _UnreadableImage(f"{file} cannot be read as an image ({reason})")
+    Pillow releases Python's lock while it decodes and resizes, so threads share the cores.
+    """
+    workers = os.cpu_count() or 1
+    waiting = deque()
+    # Pillow warns of damaged metadata, and of images from 89 million pixels on, which phones take.
+    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
+        warnings.simplefilter("ignore")
+        try:
+            for argument in arguments:
+                waiting.append(pool.submit(function, argument))
+                if len(waiting) > 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _as_rgb(image):
-    """Return a Pillow image of any mode as RGB, with its transparent parts on white."""
-    from PIL import Image
+def _digest(image: np.ndarray) -> str:
+    return blake2b(image.tobytes(), digest_size=16).hexdigest()
 
-    if image.mode in ("I", "F"):
-        raise ValueError("its values are 32-bit, and which of them is white is not known")
-    if image.mode.startswith("I;16"):  # convert() would clip at 255
-        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    image = image.convert("RGBA")
-    page = Image.new("RGB", image.size, "white")
-    page.paste(image, mask=image)
-    return page
+
+def _refuse_unreadable(result) -> None:
+    if isinstance(result, UnreadableImage):
+        raise ValueError(
+            f'{result}: {result.advice}, remove it, or pass errors="skip" to leave it out'
+        )
+
+
+def _elsewhere(root: Path, class_names: tuple[str, ...], size: tuple) -> dict[str, Path]:
+    """Return the digests and files of living data sets from other folders with these classes."""
+    return {
+        digest: file
+        for dataset, (other, files) in list(_origins.items())
+        if other != root and dataset.class_names == class_names and dataset.images.shape[1:] == size
+        for digest, file in files.items()
+    }
+
+
+def _usable(files, labels, digests, elsewhere, blank, errors) -> list[int]:
+    """Return the positions of the images to keep; raise, or warn, because of the others."""
+    unreadable, in_two_classes, blank_in_two, twice, also_elsewhere = [], [], [], [], []
+    positions = defaultdict(list)
+    for i, digest in enumerate(digests):
+        if isinstance(digest, UnreadableImage):
+            if errors == "raise":  # so says the cache
+                _refuse_unreadable(digest)
+            unreadable.append(str(digest))
+        elif digest in elsewhere:
+            also_elsewhere.append(f"{files[i]} (the same as {elsewhere[digest]})")
+        else:
+            positions[digest].append(i)
+    kept = []
+    for digest, same in positions.items():
+        if len({labels[i] for i in same}) > 1:
+            together = " and ".join(str(files[i]) for i in same)
+            (blank_in_two if digest == blank else in_two_classes).append(together)
+            continue
+        kept.append(same[0])
+        remark = ", since both turn blank on white" if digest == blank else ""
+        twice += [f"{files[i]} (the same as {files[same[0]].name}{remark})" for i in same[1:]]
+    if errors == "raise":
+        _refuse_two_classes(in_two_classes, blank_in_two)
+    for what, found in {
+        "cannot be read": unreadable,
+        "is the same in two classes": in_two_classes,
+        "turns blank on white, and so looks the same in two classes": blank_in_two,
+        "is there twice": twice,
+        "another folder with these classes has too": also_elsewhere,
+    }.items():
+        if found:
+            warnings.warn(f"left out what {what}: {'; '.join(found)}", stacklevel=3)
+    return kept
+
+
+def _refuse_two_classes(images: list[str], blank: list[str]) -> None:
+    skip = 'or pass errors="skip" to leave them out'
+    sentences = []
+    if images:
+        sentences.append(
+            f"{'; '.join(images)} are the same image in two classes: "
+            f"remove it from the class where it does not belong, {skip}"
+        )
+    if blank:
+        sentences.append(
+            f"{'; '.join(blank)} turn blank on white, which transparent parts become, and so look "
+            f"the same in two classes: give them a darker background, remove them, {skip}"
+        )
+    if sentences:
+        raise ValueError(". ".join(sentences))
+
+
+def _rows(images: np.ndarray, kept: list[int]):
+    """Return some rows of an array, which is given up for it, without another array as large."""
+    if isinstance(images, np.memmap):
+        return MappedImages(images, np.array(kept))
+    for new, old in enumerate(kept):
+        if new != old:
+            images[new] = images[old]
+    images.resize((len(kept), *images.shape[1:]), refcheck=False)
+    images.setflags(write=False)  # spares a copy
+    return images
