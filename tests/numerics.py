@@ -65,7 +65,7 @@ def kernels(core_type=None):
     if core_type:
         env["OPENBLAS_CORETYPE"] = core_type
     done = subprocess.run(
-        [sys.executable, "-c", KERNELS_IN_USE], env=env, capture_output=True, text=True
+        [sys.executable, "-c", KERNELS_IN_USE], env=env, capture_output=True, encoding="utf-8"
     )
     return done.stdout.strip() or None if done.returncode == 0 else None
 

@@ -418,7 +418,7 @@ logging.getLogger().addHandler(Keep())
 for name in ("tensorflow", "absl", "keras"):
     logging.getLogger(name).addHandler(Keep())
 found = {}
-for name, path, images, expected in json.load(open(sys.argv[2])):
+for name, path, images, expected in json.load(open(sys.argv[2], encoding="utf-8")):
     noise.clear()
     custom = None if name in sys.argv[3].split(",") else zoo.custom_layers(keras)
     with warnings.catch_warnings(record=True) as caught:
@@ -468,11 +468,14 @@ def loaded_elsewhere(keras, trained, tuned, tmp_path_factory):
         kinds = {type(layer).__name__ for layer in sublayers(run.source)}
         if not kinds & custom_layers(keras).keys():
             without_custom.append(label)
-    (folder / "todo.json").write_text(json.dumps(todo))
+    (folder / "todo.json").write_text(json.dumps(todo), encoding="utf-8")
     arguments = [str(folder.parent), str(folder / "todo.json"), ",".join(without_custom)]
     arguments[0] = str(inspect.getfile(zoo)).rsplit("/", 1)[0]
     process = subprocess.run(
-        [sys.executable, "-c", LOADER, *arguments], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", LOADER, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
     )
     assert process.returncode == 0, process.stderr[-2000:]
     return failed | json.loads(process.stdout.splitlines()[-1])
@@ -982,7 +985,7 @@ print("said:", *said, sep="\\n")
 
 def test_row_a_sweep_over_freeze_points_is_silent():
     process = subprocess.run(
-        [sys.executable, "-c", SWEEP], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", SWEEP], capture_output=True, encoding="utf-8", timeout=300
     )
     assert process.returncode == 0, process.stderr[-2000:]
     assert process.stdout == "said:\n"

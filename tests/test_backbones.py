@@ -200,7 +200,11 @@ def test_what_is_saved_loads_with_keras_alone(backbone, draw, tmp_path):
         np.savez(tmp_path / f"{name}.npz", images=images, predicted=predicted)
     script = f"{inspect.getsource(load_and_predict)}\nload_and_predict({str(tmp_path)!r})"
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120
+        [sys.executable, "-c", script],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        timeout=120,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     assert set(run.stdout.split()) == set(models)

@@ -286,7 +286,9 @@ def test_csv_logger(keras, build, data, validation, tmp_path, frequency):
         validation_data=validation,
         validation_freq=[1, *range(1 + frequency, 7, frequency)],
     )
-    ours, plain = (list(csv.reader((tmp_path / f"{n}.csv").open())) for n in ("ours", "plain"))
+    ours, plain = (
+        list(csv.reader((tmp_path / f"{n}.csv").open(encoding="utf-8"))) for n in ("ours", "plain")
+    )
     assert ours[0] == plain[0]
     assert len(ours) == len(plain) == 7
     for one, other in zip(ours[1:], plain[1:], strict=True):
@@ -307,7 +309,9 @@ def test_several_callbacks_in_their_order(keras, build, data, validation, tmp_pa
 
     ours, plain = both(keras, build, data, callbacks, epochs=14, validation_data=validation)
     assert_alike(ours, plain)
-    ours, plain = ((tmp_path / f"{n}.csv").read_text().splitlines() for n in ("ours", "plain"))
+    ours, plain = (
+        (tmp_path / f"{n}.csv").read_text(encoding="utf-8").splitlines() for n in ("ours", "plain")
+    )
     assert ours[0] == plain[0] and "learning_rate" in ours[0]
     assert len(ours) == len(plain)
 

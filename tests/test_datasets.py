@@ -28,7 +28,7 @@ tc.datasets.emoji, tc.few_shot
 heavy = "tensorflow keras sklearn scipy PIL mlxtend pandas matplotlib fontTools".split()
 print([name for name in heavy if name in sys.modules])"""
     printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     ).stdout
     assert printed == "[]\n"
 
@@ -39,7 +39,7 @@ import sys, transfer_course as tc
 tc.few_shot(tc.datasets.mnist(), 1), tc.datasets.digits(), tc.datasets.emoji("line", 16)
 print([name for name in ("tensorflow", "keras") if name in sys.modules])"""
     printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     ).stdout
     assert printed == "[]\n"
 

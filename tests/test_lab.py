@@ -62,7 +62,7 @@ def make_lab():
     # Where this test is itself run by make, that make has left word for its children.
     env = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     recipe = subprocess.run(
-        ["make", "-n", "lab"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        ["make", "-n", "lab"], cwd=ROOT, env=env, capture_output=True, encoding="utf-8", check=True
     ).stdout
     command = shlex.split(recipe.replace("\\\n", " ").splitlines()[-1])
     assert command[1:3] == ["-m", "jupyterlab"], recipe

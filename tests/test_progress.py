@@ -5,7 +5,6 @@ JupyterLab does and programs do not, that a person is there.
 """
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -45,6 +44,7 @@ def pressed_at_once(monkeypatch, times=1, at=2):
 
 def in_terminal(code: str) -> str:
     """What a person would see who runs this in a terminal."""
+    pty = pytest.importorskip("pty", reason="Windows has no terminals of this kind")
     ours, theirs = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs)
     os.close(theirs)
@@ -57,6 +57,41 @@ def in_terminal(code: str) -> str:
     os.close(ours)
     assert process.wait() == 0, shown.decode()
     return shown.decode()
+
+
+def test_a_handler_that_python_cannot_put_back_stays(monkeypatch):
+    """A program that Python runs inside has set it: then `signal.getsignal` gives None."""
+    calls = []
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    monkeypatch.setattr(signal, "signal", lambda *arguments: calls.append(arguments))
+    with stop_button() as stopped:
+        assert not stopped()
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
+import pathlib, tempfile
+from PIL import Image
+folder = pathlib.Path(tempfile.mkdtemp())
+for name, red in (("cat", 0), ("dog", 9)):
+    (folder / name).mkdir()
+    for i in range(2):
+        Image.new("RGB", (40, 40), (red, i, 0)).save(folder / name / f"{i}.png")
+tc.datasets.image_folder(folder)
+""",
+        "tc.datasets.emoji(image_size=16)",
+    ],
+)
+def test_reading_and_drawing_show_a_bar(code):
+    """It comes after two seconds; here at once."""
+    shown = in_terminal(
+        f"import transfer_course as tc\nfrom transfer_course import _progress\n"
+        f"_progress._DELAY = 0\n{code}"
+    )
+    assert BAR.search(shown)
 
 
 SLOW_LOOP = """
@@ -82,7 +117,9 @@ def test_what_is_over_soon_shows_no_bar():
 
 def test_nothing_is_shown_where_nobody_watches():
     code = SLOW_LOOP.format(seconds=1.1)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert (done.stdout, done.stderr) == ("over\n", "")
 
 

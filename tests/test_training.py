@@ -261,7 +261,9 @@ def test_another_process_finds_the_same_weights(capsys):
     runs()
     here = capsys.readouterr().out.split()
     script = f"import hashlib\n{inspect.getsource(runs)}\nruns()"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=99)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=99
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.split() == here
     assert len(set(here)) == 5

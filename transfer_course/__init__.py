@@ -32,7 +32,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluation.comparison": ["compare"],
         "datasets.dataset": ["Dataset", "few_shot"],
         "evaluation.drift": ["drift_by_layer"],
-        "evaluation.prediction": ["accuracy", "predict"],
+        "evaluation.prediction": ["accuracy", "classify", "predict"],
+        "networks.classifier": ["class_names"],
         "networks.freezing": ["freeze_points"],
     },
 )

@@ -3,6 +3,7 @@
 Both are for people. Where nobody watches (a test, CI, a notebook run by a program) no bar is shown.
 """
 
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -25,7 +26,9 @@ def progress(total: int, unit: str, verbose: int | str = "auto"):
     The bar, with the time left, appears after two seconds where somebody watches; at once if
     ``verbose`` is 1, never if it is 0. Inside another one it stays away.
     """
-    hidden = _bar_is_up.get() or not (_is_watched() if verbose == "auto" else verbose)
+    out = _standard_output()
+    wanted = _is_watched(out) if verbose == "auto" else verbose
+    hidden = _bar_is_up.get() or out is None or not wanted
     up = _bar_is_up.set(_bar_is_up.get() or not hidden)
     # stdout, because what goes to stderr stands in a red box in JupyterLab
     bar = tqdm(
@@ -33,7 +36,7 @@ def progress(total: int, unit: str, verbose: int | str = "auto"):
         unit=f" {unit}",
         delay=0 if verbose == 1 else _DELAY,
         leave=verbose == 1,
-        file=sys.stdout,
+        file=out,
         disable=hidden,
         ncols=80,
         nrows=2,  # tqdm would find none in a terminal that does not tell its size, and stay hidden
@@ -59,7 +62,9 @@ def stop_button():
     """
     depth = _depth.set(_depth.get() + 1)
     try:
-        if _stop_is_asked.get() or current_thread() is not main_thread():
+        before = signal.getsignal(signal.SIGINT)
+        if _stop_is_asked.get() or current_thread() is not main_thread() or before is None:
+            # None is a handler set by a program that Python runs inside: it cannot be put back.
             yield _stop_is_asked.get() or (lambda: False)
             return
         presses = []
@@ -70,7 +75,7 @@ def stop_button():
                 raise KeyboardInterrupt
 
         outer = _stop_is_asked.set(lambda: bool(presses))
-        before = signal.signal(signal.SIGINT, press)
+        signal.signal(signal.SIGINT, press)
         try:
             yield _stop_is_asked.get()
         finally:
@@ -82,16 +87,30 @@ def stop_button():
 
 def say(sentence: str, verbose: int | str = "auto") -> None:
     """Print a sentence, unless ``verbose`` is 0 or a longer run around this one has more to say."""
-    if verbose != 0 and _depth.get() == 0:
-        print(sentence)
+    out = _standard_output()
+    if verbose != 0 and _depth.get() == 0 and out is not None:
+        print(sentence, file=out)
 
 
-def _is_watched() -> bool:
-    if current_thread() is not main_thread():
+def _standard_output():
+    """Return `sys.stdout`, or None where nothing can be written, as in a service."""
+    out = sys.stdout
+    if out is None or getattr(out, "closed", False):
+        return None
+    if out is sys.__stdout__:
+        try:
+            os.fstat(out.fileno())
+        except OSError:  # the file behind it is closed
+            return None
+    return out
+
+
+def _is_watched(out) -> bool:
+    if out is None or current_thread() is not main_thread():
         return False
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
     if kernel is None:
-        return sys.stdout.isatty()
+        return hasattr(out, "isatty") and out.isatty()
     # JupyterLab offers to pass questions on to its user; programs that run notebooks do not.
     return kernel.get_parent().get("content", {}).get("allow_stdin", False)

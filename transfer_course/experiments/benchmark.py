@@ -279,7 +279,7 @@ def storm() -> str:
 def resident() -> float:
     """The memory of this process now, in MB; 0 where there is no /proc to ask."""
     pages = Path("/proc/self/statm")
-    return int(pages.read_text().split()[1]) * 4096 / 1e6 if pages.exists() else 0
+    return int(pages.read_text(encoding="utf-8").split()[1]) * 4096 / 1e6 if pages.exists() else 0
 
 
 def notebook_costs(path: Path) -> tuple[float, float]:

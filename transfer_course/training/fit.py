@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from transfer_course._backend import keras
+from transfer_course._backend import keras, usual_settings
 from transfer_course._progress import progress, say, stop_button
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.layers import seed_layers
@@ -14,6 +14,7 @@ from transfer_course.training.callbacks import check_callbacks, check_validation
 from transfer_course.training.network import COMPILE, CompiledNetwork, are_finite, compiled
 
 
+@usual_settings()
 def fit(
     model,
     data: Dataset,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transfer_course._backend import keras, tf
+from transfer_course._backend import keras, tf, usual_settings
 from transfer_course.networks.cloning import preprocessing
 from transfer_course.networks.graph import cut_before_training, unroll
 from transfer_course.networks.internals import own_random_numbers, sublayers
@@ -50,6 +50,7 @@ class CompiledNetwork:
         The model cannot be copied or cut: see `unroll`.
     """
 
+    @usual_settings()
     def __init__(self, model):
         self._unseeded = keras.random.SeedGenerator(0)  # for layers that draw without a seed
         with own_random_numbers(generator=self._unseeded):
