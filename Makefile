@@ -51,8 +51,9 @@ tables: $(READY) ## measure the results of all experiments again: an hour or so
 grid: $(READY) ## measure again what the explorers show without a kernel: half an hour
 	@$(RUN) -m transfer_course.experiments explorer_digits explorer_emoji
 
-bench: $(READY) ## measure how fast the course is: ten minutes on a machine with nothing else to do
+bench: $(READY) ## measure how fast the course is: half an hour on a machine with nothing else to do
 	@$(RUN) -m transfer_course.experiments.benchmark
+	@$(RUN) -m transfer_course.experiments.photo_benchmark
 
 lint: $(READY) ## check style and layout of the code
 	@$(RUN) -m ruff check .
@@ -93,20 +94,5 @@ ifneq "$(CURDIR)" "$(shell cat $(READY) 2>/dev/null)"
 .PHONY: $(READY)
 endif
 
-# The last two steps: JupyterLab is not to ask whether it may fetch its makers' news; and matplotlib
-# gathers the machine's fonts here, or it might announce in a notebook that this takes a while.
 $(READY): requirements.lock pyproject.toml
-	@$(find_python); \
-	echo "Installing the course into .venv: 3 GB, once, 1 to 3 minutes ..."; \
-	$$python -m venv --clear .venv && \
-	export PIP_QUIET=2 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 && \
-	$(RUN) -m pip install -r requirements.lock && \
-	$(RUN) -m pip install --no-deps --no-build-isolation --editable . && \
-	$(RUN) -m jupyter labextension disable --log-level=ERROR \
-	  @jupyterlab/apputils-extension:announcements && \
-	$(RUN) -c 'import matplotlib.font_manager' && \
-	echo "$(CURDIR)" > $@ || { \
-	  echo "The set-up stopped half-way, for the reason above. Is this machine online, and has its" \
-	    "disk 3 GB to spare? Then run make again: it starts afresh." >&2; \
-	  exit 1; \
-	}
+	@$(find_python); $$python course.py setup

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from nbval.plugin import get_sanitize_patterns
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import course
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -84,7 +87,9 @@ def test_what_is_installed_is_what_is_locked():
     active = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate()]
     locked = {pin.name: pinned(pin) for pin in active}
     assert {name: version(name) for name in locked} == locked
-    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -115,7 +120,9 @@ def test_the_citation_is_of_this_version():
 def test_importing_the_package_loads_nothing_heavy():
     heavy = "{'tensorflow', 'keras', 'sklearn', 'matplotlib', 'pandas', 'scipy', 'numpy', 'PIL'}"
     code = f"import sys, transfer_course; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout == "[]\n"
 
 
@@ -127,7 +134,7 @@ def make(folder, *arguments, **variables):
     env = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     env.pop("PYTHON", None)
     return subprocess.run(
-        ["make", *arguments], cwd=folder, env=env | variables, capture_output=True, text=True
+        ["make", *arguments], cwd=folder, env=env | variables, capture_output=True, encoding="utf-8"
     )
 
 
@@ -158,12 +165,99 @@ def test_without_a_fitting_python_make_says_what_to_do(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+# ---- course.py: the same without make ------------------------------------------------------------
+
+
+def what_make_runs(target):
+    """The arguments for Python in the recipe of a target."""
+    recipe = make(ROOT, "-n", target).stdout.replace("\\\n", " ").splitlines()[-1]
+    return shlex.split(recipe)[1:]
+
+
+@needs_make
+def test_make_and_course_py_do_the_same():
+    as_root = ["--allow-root"] * (os.geteuid() == 0)
+    assert what_make_runs("lab") == course.LAB + as_root
+    assert what_make_runs("test") == course.TEST
+    assert re.search(r"^\t@.*course\.py setup$", MAKEFILE, re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder in which the course is set up."""
+    for name in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    monkeypatch.setattr(course, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(course, "READY", tmp_path / ".venv" / "ready")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "ready").write_text(f"{tmp_path}\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The arguments that course.py gives to Python, which does not run here."""
+    commands = []
+
+    def run(command, **options):
+        commands.append(command[1:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(course.subprocess, "run", run)
+    monkeypatch.setattr(course, "run", lambda arguments: commands.append(arguments) or 7)
+    return commands
+
+
+def test_course_py_installs_nothing_twice(folder, ran):
+    assert course.main(["test", "tests", "-k", "word"]) == 7
+    assert ran == [[*course.TEST, "tests", "-k", "word"]]
+
+
+@pytest.mark.parametrize("stale", ["no environment", "a newer lock", "another folder"])
+def test_course_py_sets_up_what_is_missing(folder, ran, stale):
+    ready = folder / ".venv" / "ready"
+    if stale == "no environment":
+        ready.unlink()
+    elif stale == "a newer lock":
+        later = ready.stat().st_mtime + 10
+        os.utime(folder / "requirements.lock", (later, later))
+    else:
+        ready.write_text("/elsewhere\n", encoding="utf-8")
+    course.main(["setup"])
+    assert ran[0] == ["-m", "venv", "--clear", folder / ".venv"]
+    assert ["-m", "pip", "install", "-r", "requirements.lock"] in ran
+    assert ready.read_text(encoding="utf-8") == f"{folder}\n"
+
+
+def test_a_set_up_that_stops_half_way_starts_afresh_the_next_time(folder, monkeypatch):
+    (folder / ".venv" / "ready").unlink()
+    failed = subprocess.CompletedProcess([], 1)
+    monkeypatch.setattr(course.subprocess, "run", lambda *arguments, **options: failed)
+    with pytest.raises(SystemExit, match=r"stopped half-way.*run the same command again"):
+        course.main(["lab"])
+    assert not course.is_ready()
+
+
+def test_course_py_says_which_python_it_needs(folder, ran, monkeypatch):
+    (folder / ".venv" / "ready").unlink()
+    monkeypatch.setattr(course.sys, "version_info", (3, 10, 1))
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11, 3\.12 or 3\.13, and this is"):
+        course.main(["lab"])
+    assert ran == []
+
+
+def test_course_py_needs_nothing_but_python():
+    code = "import sys; sys.path[:0] = [sys.argv[1]]; import course"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code, ROOT], check=True)
+
+
 # ---- notebooks: how they are run and compared ----------------------------------------------------
 
 
 def execute(*paths):
     command = [sys.executable, ROOT / "book" / "execute.py", *paths]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 def test_an_executed_notebook_depends_on_its_source_and_outputs_alone(tmp_path):

@@ -249,7 +249,7 @@ def _in_threads(function: Callable, arguments: Sequence) -> Iterator:
 
 
 def _digest(image: np.ndarray) -> str:
-    return blake2b(image.tobytes(), digest_size=16).hexdigest()
+    return blake2b(image, digest_size=16).hexdigest()
 
 
 def _refuse_unreadable(result) -> None:

@@ -127,7 +127,7 @@ def _as_rgb(image):
     if image.mode.startswith("I;16"):  # convert() would clip at 255
         image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     page = Image.new("RGB", image.size, "white")
     page.paste(image, mask=image)
