@@ -15,7 +15,9 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from launch import COLAB, PDF
+from contents import entries
+from launch import COLAB, PDF, repository
+from saved_widgets import problems
 
 BOOK = Path(__file__).resolve().parent
 NOTEBOOKS = BOOK.parent / "notebooks"
@@ -49,8 +51,8 @@ def stage(notebooks, source):
 def for_colab(notebooks, folder):
     """Copy the notebooks to ``folder`` with a first cell that installs the course there."""
     settings = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    url = settings["url"] or f"https://github.com/{os.environ.get('GITHUB_REPOSITORY', '')}"
-    if url.endswith("/"):  # no address, no links to Colab
+    url = repository(settings["url"])
+    if not url:  # no links to Colab
         return
     folder.mkdir()
     code = FOR_COLAB.format(url=url, branch=settings["branch"])
@@ -61,16 +63,21 @@ def for_colab(notebooks, folder):
 
 
 def build(notebooks, folder, pdf=True):
-    """Build the site from the ``*.ipynb`` in ``notebooks``; return Jupyter Book's exit code.
+    """Build the site from the ``*.ipynb`` in ``notebooks``; return an exit code.
 
     The site is written to ``folder/_build/html``; whatever was in ``folder/_build`` is deleted
-    first. Any warning, a link that leads nowhere among them, makes the exit code other than 0.
-    With ``pdf``, and a Chromium to print it, the book is there as one PDF too.
+    first. Any warning, a link that leads nowhere among them, makes the exit code other than 0. So
+    does, before anything is built, a widget that was saved without its state. With ``pdf``, and a
+    Chromium to print it, the book is there as one PDF too.
     """
+    if _report_problems(notebooks):
+        return 1
     target = Path(folder) / "_build"
     shutil.rmtree(target, ignore_errors=True)
     stage(notebooks, target / "source")
     pdf = pdf and _can_print()
+    if pdf:
+        entries(BOOK / "_toc.yml")  # what the PDF cannot follow is said before all the work
     # -W -n --keep-going: every warning counts as a failure, dead references too, and all are shown.
     flags = ["-q", "-W", "-n", "--keep-going", "--path-output", folder]
     code = subprocess.run(
@@ -80,12 +87,21 @@ def build(notebooks, folder, pdf=True):
         return code
     for_colab(notebooks, target / "html" / COLAB)
     if pdf:
-        subprocess.run([*PRINT, target / "html", target / "html" / PDF], check=True)
+        command = [*PRINT, target / "html", target / "html" / PDF]
+        return subprocess.run(command, env=_environment(pdf)).returncode
     return 0
 
 
+def _report_problems(notebooks):
+    """Print what the site could not show of the notebooks; return whether there is such a thing."""
+    found = [line for path in sorted(Path(notebooks).glob("*.ipynb")) for line in problems(path)]
+    for line in found:
+        print(line, file=sys.stderr)
+    return bool(found)
+
+
 def _can_print():
-    if subprocess.run(PRINT).returncode == 0:
+    if subprocess.run(PRINT, env=_environment(False)).returncode == 0:
         return True
     print("No Chromium was found to print with: the site will be without its PDF.")
     return False
@@ -106,11 +122,15 @@ def preview(port, open_browser=False):
 
 
 def _environment(with_pdf):
-    """Where Sphinx finds launch.py, and whether there will be a PDF to link to."""
+    """Where Sphinx finds launch.py, and whether there will be a PDF to link to.
+
+    All text is UTF-8, also to the libraries, whatever the machine's own language is.
+    """
     path = os.pathsep.join(filter(None, [str(BOOK), os.environ.get("PYTHONPATH")]))
     # TensorFlow is imported for the reference. What it says on the way concerns nobody here.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    return os.environ | quiet | {"PYTHONPATH": path} | ({"BOOK_PDF": PDF} if with_pdf else {})
+    ours = quiet | {"PYTHONPATH": path, "PYTHONUTF8": "1"} | ({"BOOK_PDF": PDF} if with_pdf else {})
+    return os.environ | ours
 
 
 def main(arguments=None):
@@ -136,6 +156,7 @@ def main(arguments=None):
     )
     chosen = parser.parse_args(arguments)
     if chosen.stage:
+        _report_problems(NOTEBOOKS)  # and go on: in the preview the page says it, too
         return stage(NOTEBOOKS, BOOK / "_build" / "source")
     if chosen.serve:
         return preview(chosen.port, chosen.open_browser)

@@ -6,14 +6,13 @@ output has changed. A notebook in which a cell fails or writes to stderr is left
 """
 
 import argparse
-import json
-import re
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from saved_widgets import STATE, saved_state, shown_by, with_references
 from traitlets.config import Config
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -23,7 +22,6 @@ METADATA = {
 }
 # What editors leave in the metadata of a cell without its author's doing.
 TRACES = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted")
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 # Without it each kernel warns that what it says to us could be overheard.
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
 
@@ -60,7 +58,21 @@ def execute(path):
                 if "WARNING:" in output.get("text", ""):  # TensorFlow's go to stdout
                     sys.exit(f"{where} prints a warning:\n{cell.source}\n\n{output.text}")
     client.set_widgets_metadata()
+    _repeat_alternative_texts(notebook)
     return _with_numbered_widgets(notebook)
+
+
+def _repeat_alternative_texts(notebook):
+    """Save the text of each cell's figure with the figure too.
+
+    The site reads it in the cell; what else shows or converts a notebook looks for it there.
+    """
+    for cell in notebook.cells:
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+        for output in cell.get("outputs", []) if alt else []:
+            for kind in output.get("data", {}):
+                if kind.startswith("image/"):
+                    output.metadata.setdefault(kind, {})["alt"] = alt
 
 
 def _with_numbered_widgets(notebook):
@@ -70,14 +82,11 @@ def _with_numbered_widgets(notebook):
     """
     if "widgets" not in notebook.metadata:
         return notebook
-    saved = notebook.metadata.widgets[WIDGET_STATE]
-    ids = re.findall(r'"model_id": "(\w+)"', nbformat.writes(notebook))
-    for name in ids:  # which grows meanwhile
-        refers_to = re.findall(r"IPY_MODEL_(\w+)", json.dumps(saved["state"][name]))
-        ids += [other for other in refers_to if other not in ids]
-    saved["state"] = {name: saved["state"][name] for name in dict.fromkeys(ids)}
+    state = saved_state(notebook)
+    ids = with_references([name for cell in notebook.cells for name in shown_by(cell)], state)
+    notebook.metadata.widgets[STATE]["state"] = {name: state[name] for name in ids}
     text = nbformat.writes(notebook)
-    for number, name in enumerate(saved["state"], 1):
+    for number, name in enumerate(ids, 1):
         text = text.replace(name, f"widget-{number}")
     return nbformat.reads(text, as_version=4)
 

@@ -1,6 +1,7 @@
 // Shows the widgets that a notebook was saved with, where no kernel runs. Each is an anywidget: the
 // text of a module with `render`, the text of a style sheet, and its values. The module runs as an
 // inline script and not through import(), for which the site's policy would have to admit blob:.
+// Of any other widget, and of one that was saved without its values, the page says that.
 (() => {
   const modules = {};
   const styles = new Set();
@@ -26,13 +27,15 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     const saved = document.querySelector("script[type='application/vnd.jupyter.widget-state+json']");
-    if (!saved) return;
-    const { state } = JSON.parse(saved.textContent);
+    const states = saved ? JSON.parse(saved.textContent).state : {};
     const views = "script[type='application/vnd.jupyter.widget-view+json']";
     for (const view of document.querySelectorAll(views)) {
       const holder = document.createElement("div");
       view.after(holder);
-      start(holder, state[JSON.parse(view.textContent).model_id].state);
+      const model = states[JSON.parse(view.textContent).model_id];
+      if (model?.state?._esm) start(holder, model.state);
+      else holder.textContent = "This page was saved without the control that belongs here. "
+        + "To use it, open this notebook in JupyterLab and run it.";
     }
   });
 })();
