@@ -2,6 +2,7 @@
 
 import functools
 
+import joblib
 import pytest
 from refusals import assert_refused, cases
 
@@ -38,6 +39,11 @@ def forgetful(backbone, train, seed):
 
 def compare(methods=(must_not_run,), backbone=None, dataset=None, shots=(1,), **settings):
     return tc.compare(methods, backbone, dataset, shots, **{"episodes": 1, **settings})
+
+
+def under(backend, net, few):
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        compare(backbone=net, dataset=few)
 
 
 @cases(
@@ -136,6 +142,13 @@ def compare(methods=(must_not_run,), backbone=None, dataset=None, shots=(1,), **
         TypeError,
         "dataset must be a Dataset, got a tuple: build one with "
         "tc.Dataset(images, labels, class_names), or take one such as tc.datasets.digits()",
+    ),
+    (
+        lambda net, few: under("multiprocessing", net, few),
+        ValueError,
+        'joblib\'s backend "multiprocessing", and what is built on it, cannot run a comparison, '
+        "since a network does not survive the fork of its process: use "
+        'joblib.parallel_config(backend="loky")',
     ),
     (
         lambda few: compare([tc.feature_reuse], "vgg16", few),

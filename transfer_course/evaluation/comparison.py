@@ -1,6 +1,9 @@
 """Comparison of algorithms over many draws of a few examples."""
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
 
 import joblib
 import numpy as np
@@ -9,7 +12,8 @@ import pandas as pd
 from transfer_course._progress import progress, say, stop_button
 from transfer_course._validation import check_int, describe, describe_type
 from transfer_course.datasets.dataset import Dataset, few_shot
-from transfer_course.evaluation.prediction import predict
+from transfer_course.evaluation.prediction import accuracy
+from transfer_course.evaluation.saved_rows import COLUMNS, saved_rows
 
 
 def compare(
@@ -19,6 +23,7 @@ def compare(
     shots: Sequence[int] = (1, 2, 5, 10),
     episodes: int = 20,
     seed: int = 0,
+    save: str | os.PathLike | None = None,
 ) -> pd.DataFrame:
     """Return the accuracy of each method for each number of shots in each episode.
 
@@ -42,6 +47,9 @@ def compare(
         The number of draws. 20 are enough to see differences of a few percentage points.
     seed : int, default 0
         The seed of the first episode.
+    save : str or os.PathLike, optional
+        A CSV file that gets each row as soon as it is done. If it has rows already, only those that
+        are missing are computed. By default nothing is saved.
 
     Returns
     -------
@@ -51,21 +59,30 @@ def compare(
 
     Raises
     ------
+    OSError
+        The file cannot be written.
     TypeError
         ``methods`` is not a list or dictionary of callables, a method returns no classifier, or
         another argument is of the wrong kind.
     ValueError
-        ``methods`` or ``shots`` is empty, two methods have one name, or a number is out of range.
+        ``methods`` or ``shots`` is empty, two methods have one name, a number is out of range,
+        joblib is set to fork, or the file has rows of other settings or is something else.
         `few_shot` and the methods raise both errors too.
 
     Notes
     -----
     Stop (Control-C) ends the comparison early and returns the rows that are done.
 
+    With ``save="runs.csv"`` the same call goes on after Stop, a crash or a power cut, and one for
+    more methods, shots or episodes adds what it needs. A file is for one data set, one backbone,
+    one seed, and one method of each name; another is refused before any training. A method is
+    another if its function's code is, or its arguments are; what it calls is not looked at. The
+    file has the settings in comments: ``pandas.read_csv("runs.csv", comment="#")`` reads the rows.
+
     The episodes run through joblib. Under ``with joblib.parallel_config(backend="loky",
-    n_jobs=2):``, or a backend of dask or ray, they are spread over processes, with the same
-    results. Every process has to load TensorFlow, which is worth it for long runs only; the default
-    is one process.
+    n_jobs=2):`` they are spread over processes, under its backend "dask" over machines, with the
+    same results. Every process has to load TensorFlow, which is worth it for long runs only; the
+    default is one process.
 
     Examples
     --------
@@ -81,25 +98,64 @@ def compare(
     check_int("episodes", episodes, at_least=1)
     for count in shots:
         few_shot(dataset, count, seed)  # so what cannot be drawn is refused before any training
-    runs = [
-        joblib.delayed(_episode)(name, method, backbone, dataset, count, episode, seed + episode)
+    _refuse_fork()
+    runs = {
+        (name, count, episode): joblib.delayed(_episode)(
+            name, method, backbone, dataset, count, episode, seed + episode
+        )
         for name, method in methods.items()
         for count in shots
         for episode in range(episodes)
-    ]
-    rows = []
-    with stop_button() as stopped, progress(len(runs), "training") as show:
-        for row in joblib.Parallel(return_as="generator")(runs):
-            if stopped():  # so this row is of a training that was cut short
-                break
-            rows.append(row)
-            show(len(rows))
-    if len(rows) < len(runs):
+    }
+    # This process trains, or it waits for others: then Stop must not wait as well.
+    button = stop_button() if joblib.effective_n_jobs(None) == 1 else suppress(KeyboardInterrupt)
+    with saved_rows(save, methods, backbone, dataset, seed) as (saved, append):
+        rows = {_key(row): row for row in saved}
+        missing = [run for key, run in runs.items() if key not in rows]
+        with button, progress(len(missing), "training") as show, _run(missing) as finished:
+            for done, row in enumerate(finished, start=1):
+                if row is None:  # Stop was pressed during its training
+                    break
+                rows[_key(row)] = row
+                append(row)
+                show(done)
+    table = [rows[key] for key in runs if key in rows]
+    if len(table) < len(runs):
         say(
-            f"Stopped; the table has the {len(rows)} of {len(runs)} rows done by then. (To stop "
+            f"Stopped; the table has the {len(table)} of {len(runs)} rows done by then. (To stop "
             f"the whole cell, press Stop twice.)"
+            + (" The same call goes on from there." if save else "")
         )
-    return pd.DataFrame(rows, columns=["method", "shots", "episode", "accuracy", "train_accuracy"])
+    return pd.DataFrame(table, columns=list(COLUMNS))
+
+
+def _key(row: dict) -> tuple:
+    return row["method"], row["shots"], row["episode"]
+
+
+def _refuse_fork() -> None:
+    try:
+        joblib.Parallel(return_as="generator_unordered")
+    except ValueError as problem:
+        if "return_as" not in str(problem):
+            raise
+        raise ValueError(
+            'joblib\'s backend "multiprocessing", and what is built on it, cannot run a '
+            "comparison, since a network does not survive the fork of its process: use "
+            'joblib.parallel_config(backend="loky")'
+        ) from None
+
+
+@contextmanager
+def _run(runs: list):
+    """Yield the rows as they are done, in any order."""
+    rows = joblib.Parallel(return_as="generator_unordered", batch_size=1)(runs)
+    try:
+        yield rows
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib's, that Stop leaves trainings undone
+            rows.close()
 
 
 def _with_names(methods) -> dict:
@@ -137,19 +193,22 @@ def _checked_shots(shots) -> list[int]:
     return [check_int("shots", count, at_least=1) for count in shots]
 
 
-def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict:
-    train, test = few_shot(dataset, shots, seed)
-    model = method(backbone, train, seed=seed)
-    if not {"backbone", "head"} <= {layer.name for layer in getattr(model, "layers", ())}:
-        raise TypeError(
-            f"method {name!r} must return a model with the layers 'backbone' and 'head', "
-            f"got {describe(model)}: end it like return tc.fine_tune(backbone, train, seed=seed)"
-        )
-    guesses = predict(model, np.concatenate([train.images, test.images])).argmax(axis=1)
-    return {
-        "method": name,
-        "shots": shots,
-        "episode": episode,
-        "accuracy": float((guesses[len(train) :] == test.labels).mean()),
-        "train_accuracy": float((guesses[: len(train)] == train.labels).mean()),
-    }
+def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict | None:
+    """Return a row of the table, or None if Stop was pressed before it was done."""
+    with stop_button() as stopped:
+        train, test = few_shot(dataset, shots, seed)
+        model = method(backbone, train, seed=seed)
+        if not {"backbone", "head"} <= {layer.name for layer in getattr(model, "layers", ())}:
+            raise TypeError(
+                f"method {name!r} must return a model with the layers 'backbone' and 'head', "
+                f"got {describe(model)}: end it like return tc.fine_tune(backbone, train, "
+                "seed=seed)"
+            )
+        row = {
+            "method": name,
+            "shots": shots,
+            "episode": episode,
+            "accuracy": accuracy(model, test),
+            "train_accuracy": accuracy(model, train),
+        }
+        return None if stopped() else row
