@@ -607,7 +607,7 @@ def test_a_class_that_is_not_among_the_names_is_told(train_and_test):
         tc.datasets.image_folder(train_and_test / "train", class_names=("dog", "owl"))
 
 
-def test_test_images_that_are_training_images_are_told_and_left_out(train_and_test):
+def test_test_images_that_are_training_images_are_told_and_left_out(train_and_test, monkeypatch):
     train = tc.datasets.image_folder(train_and_test / "train", 16)
     shutil.copy(train_and_test / "train/cat/1.png", train_and_test / "test/cat/copy.png")
     shutil.copy(train_and_test / "train/dog/1.png", train_and_test / "test/cat/wrong.png")
@@ -617,6 +617,10 @@ def test_test_images_that_are_training_images_are_told_and_left_out(train_and_te
     message = str(warned[0].message)
     assert re.search(r"copy\.png \(the same as .*train.cat.1\.png\); .*wrong\.png \(", message)
     assert len(test) == 6
-    # Read once more, and read by itself, a folder is no copy of itself.
+    assert len(tc.datasets.image_folder(train_and_test / "test", 16, errors="skip")) == 8
+    # Read once more, under another name even, a folder is no copy of itself.
+    monkeypatch.chdir(train_and_test)
+    again = tc.datasets.image_folder("train", 16, class_names=train.class_names)
+    assert len(again) == 6
     again = tc.datasets.image_folder(train_and_test / "train", 16, class_names=train.class_names)
     assert len(again) == 6

@@ -107,6 +107,7 @@ def image_folder(
     check_choice("errors", errors, ("raise", "skip"))
     root = as_path("path", path, "give the folder's name as text")
     folders = _class_folders(root, class_names)
+    elsewhere = {} if class_names is None else _elsewhere(root, class_names, image_size)
     class_names = checked_names(list(folders) if class_names is None else class_names)
     files, labels = [], []
     for name, folder in folders.items():
@@ -143,16 +144,17 @@ def image_folder(
         images, digests = photo_cache.updated(cache, settings, root, files, size, read, each)
 
     blank = _digest(np.full(size, 255, np.uint8))
-    kept = _usable(files, labels, digests, _elsewhere(root, class_names, size), blank, errors)
+    kept = _usable(files, labels, digests, elsewhere, blank, errors)
+    labels = [labels[i] for i in kept]
     for name, folder in folders.items():
-        if class_names.index(name) not in {labels[i] for i in kept}:
+        if class_names.index(name) not in labels:
             reason = next((str(it) for it in digests if isinstance(it, UnreadableImage)), None)
             raise ValueError(
                 f"no image in class folder {folder} can be used"
                 f"{f' ({reason})' if reason else ''}: add some that can, or remove the folder"
             )
-    dataset = Dataset(_rows(images, kept), [labels[i] for i in kept], class_names)
-    _origins[dataset] = root, {digests[i]: files[i] for i in kept}
+    dataset = Dataset(_rows(images, kept), labels, class_names)
+    _origins[dataset] = root.resolve(), {digests[i]: files[i] for i in kept}
     return dataset
 
 
@@ -259,12 +261,14 @@ def _refuse_unreadable(result) -> None:
         )
 
 
-def _elsewhere(root: Path, class_names: tuple[str, ...], size: tuple) -> dict[str, Path]:
+def _elsewhere(root: Path, class_names: Sequence[str], image_size: int) -> dict[str, Path]:
     """Return the digests and files of living data sets from other folders with these classes."""
     return {
         digest: file
         for dataset, (other, files) in list(_origins.items())
-        if other != root and dataset.class_names == class_names and dataset.images.shape[1:] == size
+        if other != root.resolve()
+        and dataset.class_names == checked_names(class_names)
+        and dataset.images.shape[1] == image_size
         for digest, file in files.items()
     }
 
