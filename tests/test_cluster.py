@@ -6,12 +6,14 @@ import threading
 import time
 from functools import partial
 
+import dask
 import joblib
 import pandas as pd
 import pytest
 from dask.distributed import Client, LocalCluster
 
 import transfer_course as tc
+from transfer_course.evaluation import comparison
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +40,15 @@ def two_processes():
 
 
 @pytest.fixture
-def cluster():
+def cluster(compare):
+    """A cluster as book/class.md sets one up."""
     with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
         Client(cluster),
-        joblib.parallel_config(backend="dask"),
+        joblib.parallel_config(backend="dask", scatter=[compare.keywords["dataset"]]),
     ):
         yield
 
@@ -80,7 +84,7 @@ def test_a_cluster_fills_the_same_table(compare, methods, table, cluster, tmp_pa
     assert_same_elsewhere(compare, methods, table, tmp_path)
 
 
-def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path, capsys, recwarn):
+def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path, capsys):
     file = tmp_path / "runs.csv"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 
@@ -92,7 +96,7 @@ def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path
     threading.Thread(target=press, daemon=True).start()
     methods = {
         "quick": partial(tc.feature_reuse, epochs=1),
-        "slow": partial(tc.from_scratch, epochs=10**6),
+        "slow": partial(tc.from_scratch, epochs=3000),
     }
     try:
         stopped = compare(methods, episodes=2, save=file)
@@ -100,8 +104,13 @@ def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path
         signal.signal(signal.SIGINT, before)
     assert list(stopped.method) == ["quick", "quick"]
     assert "has the 2 of 4 rows" in capsys.readouterr().out
-    assert not [it for it in recwarn if it.category is UserWarning]  # of joblib
     assert len(pd.read_csv(file, comment="#")) == 2
     again = compare({"quick": methods["quick"]}, episodes=3, save=file)
     assert len(again) == 3
     pd.testing.assert_frame_equal(again[:2], stopped, check_exact=True)
+
+
+def test_what_nobody_waits_for_ends_at_once_and_without_a_warning(two_processes, recwarn):
+    with comparison._run([joblib.delayed(time.sleep)(seconds) for seconds in (0, 600)]) as finished:
+        assert next(finished) is None
+    assert not [it for it in recwarn if it.category is UserWarning]

@@ -1,8 +1,10 @@
 """compare(): a table whose every row can be had by hand."""
 
+import tracemalloc
 from functools import partial
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -71,3 +73,20 @@ def test_what_every_method_is_given(backbone, few):
     assert drawn[:4] == drawn[4:]
     assert drawn[0] < drawn[2] and drawn[1] < drawn[3]
     assert drawn[0] != drawn[1]
+
+
+def test_an_episode_holds_its_test_set_once(backbone):
+    """few_shot makes one copy of it, and nothing makes another: photos can fill half a memory."""
+    images = np.zeros((10_000, 28, 28, 1), "uint8")
+    many = tc.Dataset(images, np.arange(len(images)) % 2, ("even", "odd"))
+    model = tc.feature_reuse(backbone, tc.few_shot(many, 1)[0], epochs=1)
+
+    def ready(given, train, seed):
+        return model
+
+    tracemalloc.start()
+    try:
+        tc.compare([ready], backbone, many, [1], episodes=1)
+        assert images.nbytes < tracemalloc.get_traced_memory()[1] < 1.7 * images.nbytes
+    finally:
+        tracemalloc.stop()

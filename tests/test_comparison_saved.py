@@ -99,11 +99,10 @@ def test_it_goes_on_where_it_was_cut(compare, table, trained, tmp_path, rows):
 def test_the_file_may_be_cut_at_any_byte(tiny, tmp_path):
     """Of any beginning of it, the complete rows are kept, and nothing else."""
     file = tmp_path / "runs.csv"
-    methods = {'λ = 0.1, "deep" # no': len, "None": len, "": len}
+    methods = dict.fromkeys(['λ = 0.1, "deep"', "#1", "None", ""], len)
     rows = [
         {"method": name, "shots": 1, "episode": e, "accuracy": e / 7, "train_accuracy": 1 / 3}
-        for name in methods
-        for e in range(2)
+        for e, name in enumerate(methods)
     ]
 
     def write(rows):
@@ -179,6 +178,7 @@ def test_stop_keeps_what_is_done_and_no_half_trained_row(backbone, few, trained,
     run = partial(tc.compare, [press], backbone, few, shots=[1], episodes=4)
     stopped = run(save=file)
     assert runs_of(stopped) == [("press", 1, 0), ("press", 1, 1)]
+    assert len(trained) == 3  # and the last one was cut short
     out = capsys.readouterr().out
     assert "has the 2 of 4 rows" in out and out.endswith("The same call goes on from there.\n")
     assert len(pd.read_csv(file, comment="#")) == 2
