@@ -111,8 +111,9 @@ def test_in_a_locale_without_unicode(tmp_path):
     from PIL import Image
 
     for name in ("café", "thé"):
-        (tmp_path / name).mkdir()
-        Image.new("RGB", (20, 20), (len(name), 0, 0)).save(tmp_path / name / "1.png")
+        folder = tmp_path / os.fsdecode(name.encode())
+        folder.mkdir()
+        Image.new("RGB", (20, 20), (len(name), 0, 0)).save(folder / "1.png")
     code = f"""
 import transfer_course as tc
 dataset = tc.datasets.image_folder({str(tmp_path)!a}, 32)
