@@ -59,10 +59,11 @@ def vgg16(image_size: int = 224, weights: str | Path | None = "imagenet"):
     check_int("image_size", image_size, at_least=32)
     original = _original(image_size, weights)
     layers = keras.layers
+    mean = [-channel for channel in _IMAGENET_MEAN]
     backbone = keras.Sequential(
         [
             layers.Input((image_size, image_size, 3), name="pixels"),
-            layers.Normalization(mean=_IMAGENET_MEAN, variance=(1, 1, 1), name="subtract_mean"),
+            layers.Rescaling(1.0, offset=mean, name="subtract_mean"),
             *[layer.__class__.from_config(layer.get_config()) for layer in original.layers[1:]],
             layers.GlobalAveragePooling2D(name="features"),
         ],
