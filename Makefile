@@ -29,7 +29,7 @@ lab: $(READY) ## open the course in JupyterLab
 test: $(READY) ## run all tests, the notebooks among them
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTS)
 
-check: $(READY) lint ## lint, and run the tests without browser, notebooks and long trainings
+check: $(READY) lint ## lint, and run the tests without browser, notebooks and what takes long
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not browser and not slow and not long" \
 	  transfer_course tests
 

@@ -1,8 +1,8 @@
 """Run the tests with the arithmetic of other processors: ``make test-numerics``.
 
 Runs ``make check`` under each setting that changes how numbers are rounded, and under one of them
-the notebooks and long trainings; prints what passed, and ends with an error if anything failed. The
-settings:
+the notebooks and the tests that are marked as long; prints what passed, and ends with an error if
+anything failed. The settings:
 
 - each kernel of OpenBLAS, NumPy's linear algebra, that this processor can run: on another one
   OpenBLAS would choose another;
@@ -52,7 +52,7 @@ SETTINGS = {
     "another source network": {"TRANSFER_COURSE_SOURCE_SEED": "1"},
 }
 # Run once, since they take long.
-ONCE = {"notebooks": "notebooks", "long trainings": "tests -m long"}
+ONCE = {"notebooks": "notebooks", "long tests": "tests -m long"}
 
 
 def kernels(core_type=None):

@@ -481,6 +481,7 @@ def loaded_elsewhere(keras, trained, tuned, tmp_path_factory):
     return failed | json.loads(process.stdout.splitlines()[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "algorithm"), SAVED)
 def test_saved_and_loaded_by_plain_keras_in_another_process(loaded_elsewhere, name, algorithm):
     difference, noise = loaded_elsewhere[f"{name}-{algorithm}"]
@@ -983,6 +984,7 @@ print("said:", *said, sep="\\n")
 """
 
 
+@pytest.mark.long
 def test_row_a_sweep_over_freeze_points_is_silent():
     process = subprocess.run(
         [sys.executable, "-c", SWEEP], capture_output=True, encoding="utf-8", timeout=300

@@ -179,6 +179,7 @@ def load_and_predict(folder):
     assert not any(name.startswith("transfer_course") for name in sys.modules)
 
 
+@pytest.mark.long
 def test_what_is_saved_loads_with_keras_alone(backbone, draw, tmp_path):
     train, test = draw
     pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)

@@ -42,6 +42,7 @@ json.dump([tc.class_names(model), tc.classify(model, sys.argv[2])], sys.stdout)
 """
 
 
+@pytest.mark.long
 def test_a_file_and_a_photo_are_enough(model, colors, tmp_path):
     model.save(tmp_path / "model.keras")
     for label in range(6):

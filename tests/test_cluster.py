@@ -75,6 +75,7 @@ def assert_same_elsewhere(compare, methods, table, folder):
     pd.testing.assert_frame_equal(saved.loc[indexed.index], indexed, atol=1e-12, rtol=0)
 
 
+@pytest.mark.long
 def test_two_processes_fill_the_same_table(compare, methods, table, two_processes, tmp_path):
     assert_same_elsewhere(compare, methods, table, tmp_path)
 
@@ -84,6 +85,7 @@ def test_a_cluster_fills_the_same_table(compare, methods, table, cluster, tmp_pa
     assert_same_elsewhere(compare, methods, table, tmp_path)
 
 
+@pytest.mark.long
 def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path, capsys):
     file = tmp_path / "runs.csv"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
@@ -110,6 +112,7 @@ def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path
     pd.testing.assert_frame_equal(again[:2], stopped, check_exact=True)
 
 
+@pytest.mark.long
 def test_what_nobody_waits_for_ends_at_once_and_without_a_warning(two_processes, recwarn):
     with comparison._run([joblib.delayed(time.sleep)(seconds) for seconds in (0, 600)]) as finished:
         assert next(finished) is None

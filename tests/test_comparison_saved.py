@@ -148,6 +148,7 @@ tc.compare(method, tc.backbones.small_cnn(), few, [5], episodes=500, save=sys.ar
 """
 
 
+@pytest.mark.long
 def test_a_killed_process_leaves_rows_that_another_goes_on_from(few, trained, tmp_path):
     file = tmp_path / "runs.csv"
     process = subprocess.Popen([sys.executable, "-c", KILLED, file])

@@ -150,6 +150,7 @@ def run_cell(client, code: str, somebody_there: bool, on_output=None) -> dict:
     return outputs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("somebody_there", [True, False])
 def test_a_kernel_shows_a_bar_to_people_only(kernel, somebody_there):
     outputs = run_cell(kernel[1], SLOW_LOOP.format(seconds=1.1), somebody_there)
@@ -158,6 +159,7 @@ def test_a_kernel_shows_a_bar_to_people_only(kernel, somebody_there):
     assert outputs["stderr"] == outputs["error"] == ""
 
 
+@pytest.mark.long
 def test_stop_in_a_kernel_leaves_a_model_and_a_sentence(kernel):
     manager, client = kernel
     run_cell(client, "import transfer_course as tc", False)

@@ -132,7 +132,8 @@ def test_importing_the_package_loads_nothing_heavy():
 def make(folder, *arguments, **variables):
     # Where make runs these tests, it has left word for the makes that it starts. Not for these.
     env = {name: value for name, value in os.environ.items() if "MAKE" not in name}
-    env.pop("PYTHON", None)
+    for name in ("PYTHON", "SIDE_BY_SIDE", "TESTS"):
+        env.pop(name, None)
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=env | variables, capture_output=True, encoding="utf-8"
     )
@@ -260,6 +261,7 @@ def execute(*paths):
     return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
+@pytest.mark.long
 def test_an_executed_notebook_depends_on_its_source_and_outputs_alone(tmp_path):
     (tmp_path / "data.txt").write_text("found\n", encoding="utf-8")
     first = new_code_cell("print(open('data.txt').read())", id="first", execution_count=7)
@@ -285,6 +287,7 @@ def test_an_executed_notebook_depends_on_its_source_and_outputs_alone(tmp_path):
     assert path.read_bytes() == once
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

@@ -257,6 +257,7 @@ def runs():
         print(digest.hexdigest())
 
 
+@pytest.mark.long
 def test_another_process_finds_the_same_weights(capsys):
     runs()
     here = capsys.readouterr().out.split()
