@@ -222,6 +222,84 @@ def test_the_head_of_the_source_is_not_that_of_a_target_with_the_same_seed(backb
     assert abs(np.corrcoef(heads[0], heads[1])[0, 1]) < 0.2  # 640 independent draws: 0.04
 
 
+# The head's own learning rate
+
+
+def by_two_optimizers(keras, backbone, train, rates, alpha=0.0):
+    """Plain Keras: one Adam for the backbone, another for the head. Returns the weights."""
+    from transfer_course._backend import tf
+
+    plain, copy, head = plain_classifier(keras, backbone, train, FEW["seed"])
+    starts = [tf.constant(layer.kernel) for layer in copy.layers if layer.weights]
+    parts = [(copy.trainable_weights, rates[0]), (head.trainable_weights, rates[1])]
+    parts = [(weights, keras.optimizers.Adam(rate)) for weights, rate in parts]
+    for images, labels in batches(train, **FEW):
+        with tf.GradientTape() as tape:
+            loss = keras.losses.SparseCategoricalCrossentropy()(labels, plain(images))
+            for layer, start in zip([it for it in copy.layers if it.weights], starts, strict=True):
+                loss += alpha / 2 * tf.reduce_sum((layer.kernel - start) ** 2)
+        variables = [[weight.value for weight in weights] for weights, _ in parts]
+        for (weights, adam), gradients in zip(parts, tape.gradient(loss, variables), strict=True):
+            adam.apply(gradients, weights)
+    return plain.get_weights()
+
+
+@pytest.mark.parametrize("head_rate", [3e-2, 1e-5])
+def test_the_head_learns_at_a_rate_of_its_own(keras, backbone, draw, head_rate):
+    train, _ = draw
+    rates = {"learning_rate": 1e-3, "head_learning_rate": head_rate}
+    model = tc.fine_tune(backbone, train, **rates, **FEW)
+    expected = by_two_optimizers(keras, backbone, train, (1e-3, head_rate))
+    assert_close(model.get_weights(), expected, atol=5e-5)
+    held = tc.l2_sp(backbone, train, alpha=3.0, beta=0, **rates, **FEW)
+    expected = by_two_optimizers(keras, backbone, train, (1e-3, head_rate), alpha=3.0)
+    assert_close(held.get_weights(), expected, atol=5e-5)
+    # The next one is told nothing of it, though it uses the same compiled network.
+    free = tc.fine_tune(backbone, train, learning_rate=1e-3, **FEW)
+    assert_close(free.get_weights(), by_two_optimizers(keras, backbone, train, (1e-3, 1e-3)), 5e-5)
+
+
+def test_a_model_whose_head_had_a_rate_of_its_own_is_plain_keras(keras, backbone, draw, tmp_path):
+    train, _ = draw
+    model = tc.fine_tune(backbone, train, head_learning_rate=1e-2, **FEW)
+    assert type(model.optimizer) is keras.optimizers.Adam
+    assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
+    assert int(model.optimizer.iterations) == 9
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_same(
+        [it.numpy() for it in loaded.optimizer.variables],
+        [it.numpy() for it in model.optimizer.variables],
+    )
+
+
+def test_a_schedule_moves_both_rates(keras, backbone, draw):
+    train, _ = draw
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    head = {"head_learning_rate": 4e-3}
+    model = tc.fine_tune(
+        backbone, train, learning_rate=1e-3, callbacks=[halve], **head, **FEW | {"epochs": 1}
+    )
+    expected = tc.fine_tune(
+        backbone, train, learning_rate=5e-4, head_learning_rate=2e-3, **FEW | {"epochs": 1}
+    )
+    assert_close(model.get_weights(), expected.get_weights(), atol=1e-6)
+
+
+def test_the_head_has_its_rate_in_mixed_precision_too(keras, draw):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        backbone = tc.backbones.small_cnn()
+        still = tc.fine_tune(backbone, draw[0], head_learning_rate=1e-30, **FEW)
+        moved = tc.fine_tune(backbone, draw[0], **FEW)
+    finally:
+        keras.config.set_dtype_policy(before)
+    start = keras.initializers.GlorotUniform(FEW["seed"])((64, 10))
+    np.testing.assert_allclose(still.get_layer("head").kernel, start, atol=1e-6)
+    assert np.abs(moved.get_layer("head").kernel - start).max() > 1e-4
+
+
 # From scratch
 
 

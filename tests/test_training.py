@@ -446,3 +446,12 @@ def test_predict_is_what_keras_predicts(backbone, residual, draw, tiny):
     ]:
         expected = model.predict(images, verbose=0)
         np.testing.assert_allclose(predict(model, images), expected, atol=1e-6)
+
+
+def test_predict_of_a_model_that_is_frozen_altogether(backbone, draw):
+    train, test = draw
+    model = tc.feature_reuse(backbone, train, epochs=1)
+    model.trainable = False
+    expected = model.predict(test.images, verbose=0)
+    np.testing.assert_allclose(tc.predict(model, test.images), expected, atol=1e-6)
+    assert tc.accuracy(model, test) == (expected.argmax(axis=1) == test.labels).mean()

@@ -24,11 +24,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "widgets",
     ],
     submod_attrs={
+        "algorithms.class_means": ["class_means"],
         "algorithms.feature_reuse": ["feature_reuse"],
         "algorithms.fine_tune": ["fine_tune"],
         "algorithms.from_scratch": ["from_scratch"],
         "algorithms.l2_sp": ["l2_sp"],
         "algorithms.pretrain": ["pretrain"],
+        "algorithms.source_head": ["source_head"],
         "evaluation.comparison": ["compare"],
         "datasets.dataset": ["Dataset", "few_shot"],
         "evaluation.drift": ["drift_by_layer"],

@@ -1,7 +1,8 @@
 """The algorithms of the course, one module each.
 
 Every one takes a backbone and a few examples, leaves the backbone as it was, and returns a trained
-classifier. Each docstring has what is special about an algorithm; this is what all share.
+classifier. Each docstring has what is special about an algorithm; this is what all share. Beside
+them, `class_means` and `source_head` are baselines: they train nothing, and have no such settings.
 
 Parameters
 ----------

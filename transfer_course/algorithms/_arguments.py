@@ -84,6 +84,11 @@ def check_arguments(backbone, data: Dataset, *, epochs, learning_rate, **options
     }
 
 
+def check_head_learning_rate(value) -> float | None:
+    """Return a learning rate as Python's own number, or None if there is none."""
+    return None if value is None else check_number("head_learning_rate", value, positive=True)
+
+
 def _check_kinds(backbone, data) -> None:
     if isinstance(backbone, Dataset):
         raise TypeError(

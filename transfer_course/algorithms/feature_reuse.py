@@ -2,7 +2,10 @@
 
 from typing import Unpack
 
+from transfer_course._backend import keras
+from transfer_course._validation import check_number
 from transfer_course.algorithms._arguments import Options, check_arguments
+from transfer_course.algorithms.l2_sp import L2SP
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
@@ -16,6 +19,7 @@ def feature_reuse(
     *,
     epochs: int = 100,
     learning_rate: float = 1e-2,
+    beta: float = 0.0,
     **options: Unpack[Options],
 ):
     """Freeze the whole backbone and train a new head on its features.
@@ -34,6 +38,10 @@ def feature_reuse(
     learning_rate : float
         That of Adam. The default is ten times Keras's: a single layer takes it, and has converged
         after 100 epochs.
+    beta : float
+        Adds the penalty β/2 · ‖w‖² on the head's kernel to the loss, as in `l2_sp`; 0 or more. With
+        β = 1/(C · n) for n examples the minimum is that of scikit-learn's ``LogisticRegression(C)``
+        on the features. The default leaves the penalty out.
     **options
         batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
         `transfer_course.algorithms`, also for what is returned and raised.
@@ -50,6 +58,11 @@ def feature_reuse(
     settings = check_arguments(
         backbone, train, epochs=epochs, learning_rate=learning_rate, **options
     )
+    beta = check_number("beta", beta)
     model = classifier(clone(backbone), train, settings["seed"])
     set_trainable(model.get_layer("backbone"), False)
+    if beta:
+        head = model.get_layer("head").kernel
+        strength = keras.Variable(beta, dtype="float32", trainable=False)
+        head.regularizer = L2SP(strength, start=keras.ops.zeros_like(head))
     return fit(model, train, **settings)

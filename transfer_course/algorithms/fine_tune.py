@@ -2,7 +2,11 @@
 
 from typing import Unpack
 
-from transfer_course.algorithms._arguments import Options, check_arguments
+from transfer_course.algorithms._arguments import (
+    Options,
+    check_arguments,
+    check_head_learning_rate,
+)
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
@@ -17,6 +21,7 @@ def fine_tune(
     freeze: int | str = 0,
     epochs: int = 60,
     learning_rate: float = 3e-4,
+    head_learning_rate: float | None = None,
     **options: Unpack[Options],
 ):
     """Train a new head and the layers behind the frozen ones, from the backbone's weights on.
@@ -40,6 +45,9 @@ def fine_tune(
     learning_rate : float
         That of Adam. The default is a third of Keras's: an ImageNet network with nothing frozen is
         wrecked by 1e-3.
+    head_learning_rate : float, optional
+        Adam's learning rate for the head alone, by default the same. Only the head starts without
+        pretrained weights, so it may have further to go.
     **options
         batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
         `transfer_course.algorithms`, also for what is returned and raised.
@@ -55,7 +63,8 @@ def fine_tune(
     settings = check_arguments(
         backbone, train, epochs=epochs, learning_rate=learning_rate, **options
     )
+    head_learning_rate = check_head_learning_rate(head_learning_rate)
     model = classifier(clone(backbone), train, settings["seed"])
     unfreeze_if_all_is_frozen(model.get_layer("backbone"), settings["verbose"])
     freeze_up_to(model.get_layer("backbone"), freeze)
-    return fit(model, train, **settings)
+    return fit(model, train, head_learning_rate=head_learning_rate, **settings)

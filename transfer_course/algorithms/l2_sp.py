@@ -4,7 +4,11 @@ from typing import Unpack
 
 from transfer_course._backend import keras
 from transfer_course._validation import check_number
-from transfer_course.algorithms._arguments import Options, check_arguments
+from transfer_course.algorithms._arguments import (
+    Options,
+    check_arguments,
+    check_head_learning_rate,
+)
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
@@ -37,6 +41,7 @@ def l2_sp(
     freeze: int | str = 0,
     epochs: int = 60,
     learning_rate: float = 3e-4,
+    head_learning_rate: float | None = None,
     **options: Unpack[Options],
 ):
     """Fine-tune with a penalty on the distance from the source's weights.
@@ -56,7 +61,7 @@ def l2_sp(
         How hard the backbone is held to its source, and the head to zero; 0 or more. The defaults
         pull mildly; what is best differs from task to task. Hand in a `keras.Variable` to move it
         later: what it holds counts at the next step, with nothing compiled again.
-    freeze, epochs, learning_rate
+    freeze, epochs, learning_rate, head_learning_rate
         As for `fine_tune`.
     **options
         batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
@@ -82,6 +87,7 @@ def l2_sp(
     settings = check_arguments(
         backbone, train, epochs=epochs, learning_rate=learning_rate, **options
     )
+    head_learning_rate = check_head_learning_rate(head_learning_rate)
     alpha, beta = _variable("alpha", alpha), _variable("beta", beta)
     model = classifier(clone(backbone), train, settings["seed"])
     unfreeze_if_all_is_frozen(model.get_layer("backbone"), settings["verbose"])
@@ -90,7 +96,7 @@ def l2_sp(
         weight.regularizer = L2SP(alpha, start=weight)
     head = model.get_layer("head").kernel
     head.regularizer = L2SP(beta, start=keras.ops.zeros_like(head))
-    return fit(model, train, **settings)
+    return fit(model, train, head_learning_rate=head_learning_rate, **settings)
 
 
 def _variable(name: str, value) -> keras.Variable:

@@ -23,6 +23,7 @@ def fit(
     learning_rate: float,
     batch_size: int,
     seed: int,
+    head_learning_rate: float | None = None,
     cache: bool = True,
     verbose: int | str = "auto",
     validation_data: Dataset | None = None,
@@ -42,6 +43,9 @@ def fit(
         With the layers ``backbone`` and ``head``.
     data : Dataset
         The examples.
+    head_learning_rate : float, optional
+        Adam's learning rate for the head, by default that of the backbone. If a callback changes
+        the rate, this one changes in proportion.
 
     Returns
     -------
@@ -68,6 +72,7 @@ def fit(
     with compiled(model) as network:
         network.build_optimizer(model.optimizer, model.variables)
         network.seed_unseeded(seed)
+        network.set_head_factor((head_learning_rate or learning_rate) / learning_rate)
         cache = cache and _fits_or_say_so(network, len(data), verbose)
         with stop_button() as stop_is_pressed, progress(epochs, "epoch", verbose) as show:
             train = network.prepare(data, cache, verbose)

@@ -18,6 +18,7 @@ from transfer_course.networks.cloning import preprocessing
 from transfer_course.networks.graph import cut_before_training, unroll
 from transfer_course.networks.internals import own_random_numbers, sublayers
 from transfer_course.training import feature_cache
+from transfer_course.training.adam import AdamWithHeadRate
 
 COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 """What every classifier is compiled with, beside its optimizer."""
@@ -55,7 +56,7 @@ class CompiledNetwork:
         self._unseeded = keras.random.SeedGenerator(0)  # for layers that draw without a seed
         with own_random_numbers(generator=self._unseeded):
             graph = unroll(model)
-            self.frozen, self.trainable = cut_before_training(graph)
+            self.frozen, self.trainable, self._before_head = cut_before_training(graph)
         mine = {}
         for step in graph.steps:
             if isinstance(step.original, keras.Layer):
@@ -74,8 +75,11 @@ class CompiledNetwork:
         self._fingerprint = None  # of the weights in the frozen part
         for old, new in zip(model.trainable_weights, self._trainable_weights, strict=True):
             new.regularizer = copy.deepcopy(old.regularizer)
+        head = model.get_layer("head")
+        head = [mine[id(weight)] for weight in head.trainable_weights]
+        self._adam = AdamWithHeadRate(head)
         # XLA, which jit_compile would call in, is several times slower for convolutions on a CPU.
-        self.trainable.compile(optimizer=keras.optimizers.Adam(), **COMPILE, jit_compile=False)
+        self.trainable.compile(optimizer=self._adam, **COMPILE, jit_compile=False)
         self.build_optimizer(self.trainable.optimizer, self._variables)
         # Metrics are made when first needed. If the loop is being traced then, TensorFlow traces it
         # once more.
@@ -137,6 +141,10 @@ class CompiledNetwork:
         """Have layers that draw from no generator of their own start from the seed."""
         self._unseeded.state.assign([seed, 0])
 
+    def set_head_factor(self, factor: float) -> None:
+        """Have the head learn at the rate of all others times a factor."""
+        self._adam.set_head_factor(factor)
+
     def is_finite(self) -> bool:
         """Return whether every weight that trains is a finite number."""
         return are_finite(self._trainable_weights)
@@ -178,6 +186,10 @@ class CompiledNetwork:
         """Return the probabilities float32 (n, classes) for images, uint8 (n, h, w, c)."""
         return self._predict(self._features(images, verbose=0)).numpy()
 
+    def head_inputs(self, images: np.ndarray) -> np.ndarray:
+        """Return what the head gets in inference, (n, d), for images, uint8 (n, h, w, c)."""
+        return self._head_inputs(self._features(images, verbose=0)).numpy()
+
     def feature_bytes(self, images: int) -> int:
         """Return how many bytes the features of so many images take."""
         return images * feature_cache.row_bytes(self._at_cut)
@@ -206,6 +218,13 @@ class CompiledNetwork:
             return self.trainable(inputs, training=False)
 
         return self._compiled(predict, [self._at_cut])
+
+    @cached_property
+    def _head_inputs(self):
+        def head_inputs(inputs):
+            return self._before_head(inputs, training=False) if self._before_head else inputs[0]
+
+        return self._compiled(head_inputs, [self._at_cut])
 
     @cached_property
     def _train_cached(self):
