@@ -63,7 +63,7 @@ def state(value):
     if isinstance(value, np.ndarray):
         return value.dtype, value.shape, value.flags.writeable, value.tobytes()
     if isinstance(value, tc.Dataset):
-        return state(value.images), state(value.labels), value.class_names
+        return state(value.images), state(value.labels), value.class_names, state(value.groups)
     if isinstance(value, list | tuple):
         return [state(part) for part in value]
     if isinstance(value, Path):

@@ -22,6 +22,12 @@ def few():
     return tc.datasets.digits().subset(range(200))
 
 
+@pytest.fixture(scope="module")
+def uneven(few):
+    """Two groups, of three images of each class and of two: the seed says which is to train on."""
+    return tc.Dataset(few.images[:10], [0] * 5 + [1] * 5, ("a", "b"), [0, 0, 0, 1, 1] * 2)
+
+
 def must_not_run(backbone, train, seed):
     raise AssertionError("everything is checked before a method is called")
 
@@ -136,6 +142,12 @@ def under(backend, net, few):
             ("seed", -1, ValueError, "out of range: use an int of 0 or more"),
             ("seed", "a", TypeError, "not a whole number: use an int of 0 or more"),
         ]
+    ),
+    (
+        lambda net, uneven: compare(backbone=net, dataset=uneven, shots=[2, 3], episodes=9),
+        ValueError,
+        "shots=3, but with seed=1 the groups to train on have 2 images of class 'a', since about "
+        "half of the groups are kept to test on: use shots <= 2",
     ),
     (
         lambda net, few: compare(backbone=net, dataset=(few.images, few.labels)),

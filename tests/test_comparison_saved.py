@@ -216,7 +216,9 @@ def test_the_digest_of_a_data_set_reads_few_images_at_a_time(few):
             return np.asfortranarray(part)  # of some others they are not contiguous
 
     lazy = Lazy()
-    alike = SimpleNamespace(images=lazy, labels=few.labels, class_names=few.class_names)
+    alike = SimpleNamespace(
+        images=lazy, labels=few.labels, class_names=few.class_names, groups=None
+    )
     digest = saved_rows._digest_of_dataset(few)
     assert saved_rows._digest_of_dataset(alike) == digest
     assert 0 < lazy.most <= 100
@@ -227,3 +229,17 @@ def test_the_digest_of_a_data_set_reads_few_images_at_a_time(few):
         assert saved_rows._digest_of_dataset(other) != digest
     renamed = tc.Dataset(few.images, few.labels, [name + "!" for name in few.class_names])
     assert saved_rows._digest_of_dataset(renamed) != digest
+
+
+def test_the_digest_has_the_groups_where_there_are_any():
+    """And without groups is what it was before there were any, or no old file could go on."""
+    images = np.arange(4 * 16, dtype=np.uint8).reshape(4, 4, 4, 1)
+
+    def digest(groups=None):
+        dataset = tc.Dataset(images, [0, 1, 0, 1], ("cat", "dog"), groups)
+        return saved_rows._digest_of_dataset(dataset)
+
+    assert digest() == "ed4b1113f0d1b22b"
+    given = None, [0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]
+    assert len({digest(groups) for groups in given}) == 4
+    assert digest([0, 0, 1, 1]) == digest(np.array([0, 0, 1, 1], np.uint8))

@@ -1,5 +1,6 @@
 """Dataset and few_shot: what they hold, what they draw and what they refuse."""
 
+import itertools
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -37,12 +38,33 @@ def test_holds_what_it_was_given():
     assert len(dataset) == 3
     assert repr(dataset) == "Dataset(3 images of 5x7x1, 2 classes)"
     assert repr(dataset.subset([0])) == "Dataset(1 image of 5x7x1, 2 classes)"
+    assert dataset.groups is None
+    assert dataset.subset([0]).groups is None
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64])
 def test_labels_of_any_integer_type(dtype):
     dataset = tc.Dataset(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 1], dtype), PETS)
     assert dataset.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64])
+def test_groups_are_held_and_go_along_into_a_subset(dtype):
+    groups = np.array([7, 3, 7], dtype)
+    dataset = tc.Dataset(np.zeros((3, 4, 4, 1), np.uint8), [0, 1, 0], PETS, groups=groups)
+    assert repr(dataset) == "Dataset(3 images of 4x4x1, 2 classes, 2 groups)"
+    assert repr(dataset.subset([1])) == "Dataset(1 image of 4x4x1, 2 classes, 1 group)"
+    groups[:] = 0
+    for indices, expected in (
+        (slice(None), [7, 3, 7]),
+        ([1, 0], [3, 7]),
+        (dataset.labels == 0, [7, 7]),
+    ):
+        part = dataset.subset(indices)
+        assert part.groups.tolist() == expected
+        assert part.groups.dtype == np.int64
+        with pytest.raises(ValueError, match="read-only"):
+            part.groups[0] = 1
 
 
 def test_nobody_can_alter_it():
@@ -119,6 +141,126 @@ def test_few_shot_draws_each_image_equally_often():
 def test_few_shot_leaves_one_to_test_on():
     _, test = tc.few_shot(numbered(9, 5), shots=4)
     assert np.bincount(test.labels).tolist() == [5, 1]
+
+
+@pytest.mark.parametrize(
+    ("counts", "shots", "seed", "drawn", "rest"),
+    [
+        ((5, 8), 2, 0, [2, 7, 10, 12], [0, 1, 3, 4, 5, 6, 8, 9, 11]),
+        (
+            (9, 5, 7),
+            3,
+            1,
+            [1, 11, 15, 20, 7, 2, 17, 16, 4],
+            [0, 3, 5, 6, 8, 9, 10, 12, 13, 14, 18, 19],
+        ),
+        ((2, 2), 1, 2**32, [0, 3], [1, 2]),
+    ],
+)
+def test_few_shot_draws_what_it_drew_before_there_were_groups(counts, shots, seed, drawn, rest):
+    """The results and the text of the course stand on these draws."""
+    train, test = tc.few_shot(numbered(*counts), shots, seed)
+    assert numbers_of(train).tolist() == drawn
+    assert numbers_of(test).tolist() == rest
+
+
+# few_shot with groups
+
+
+@st.composite
+def grouped(draw):
+    """A data set of up to six groups, each of one class or of several, and its table of counts."""
+    classes, groups = draw(st.integers(2, 4)), draw(st.integers(2, 6))
+    table = draw(
+        st.lists(
+            st.lists(st.sampled_from([0, 0, 1, 2, 5]), min_size=classes, max_size=classes),
+            min_size=groups,
+            max_size=groups,
+        ).filter(lambda rows: np.any(rows, axis=1).all() and (np.sum(rows, axis=0) > 1).all())
+    )
+    table = np.array(table)
+    names = draw(st.permutations(range(-3, groups - 3)))  # a group is any whole number
+    labels = np.concatenate([np.repeat(np.arange(classes), row) for row in table])
+    group_of = np.repeat(names, table.sum(axis=1))
+    order = np.random.default_rng(draw(st.integers(0, 99))).permutation(len(labels))
+    plain = numbered(*np.bincount(labels))
+    dataset = tc.Dataset(plain.images, labels[order], plain.class_names, group_of[order])
+    return dataset, table
+
+
+def divisions(table):
+    """The counts by class on one side, for each division with every class on both sides."""
+    for side in itertools.product([False, True], repeat=len(table)):
+        here = table[np.array(side)].sum(axis=0)
+        if (here > 0).all() and (here < table.sum(axis=0)).all():
+            yield here
+
+
+@given(made=grouped(), seed=st.integers(0, 2**32))
+def test_few_shot_has_no_group_on_both_sides(made, seed):
+    dataset, table = made
+    possible = list(divisions(table))
+    if not possible:
+        with pytest.raises(ValueError, match="group"):
+            tc.few_shot(dataset, 1, seed)
+        return
+    previous, test_set = set(), None
+    for shots in itertools.count(1):
+        try:
+            train, test = tc.few_shot(dataset, shots, seed)
+        except ValueError as refusal:
+            assert f"use shots <= {shots - 1}" in str(refusal)
+            break
+        assert np.bincount(train.labels).tolist() == [shots] * len(dataset.class_names)
+        assert np.bincount(test.labels, minlength=len(dataset.class_names)).min() > 0
+        assert not set(train.groups) & set(test.groups)
+        for part in (train, test):  # each image has kept its label and its group
+            np.testing.assert_array_equal(part.labels, dataset.labels[numbers_of(part)])
+            np.testing.assert_array_equal(part.groups, dataset.groups[numbers_of(part)])
+        # The test set is whole groups, in the data set's order, and the same for all shots.
+        whole = np.flatnonzero(np.isin(dataset.groups, test.groups))
+        np.testing.assert_array_equal(numbers_of(test), whole)
+        assert test_set in (None, whole.tolist())
+        test_set = whole.tolist()
+        drawn = set(numbers_of(train))
+        assert len(drawn) == len(train) and previous < drawn
+        previous = drawn
+        again = tc.few_shot(dataset, shots, seed)
+        assert [numbers_of(part).tolist() for part in again] == [
+            numbers_of(part).tolist() for part in (train, test)
+        ]
+    # As many shots could be drawn as the groups to train on have: it is one of the divisions.
+    to_train = dataset.labels[np.setdiff1d(np.arange(len(dataset)), test_set)]
+    counts = np.bincount(to_train)
+    assert shots - 1 == counts.min()
+    assert any((counts == here).all() for here in possible)
+
+
+def test_few_shot_divides_each_class_evenly_and_differently_for_each_seed():
+    """40 groups, half of which hold one class and half of which hold two; class 0 is rare."""
+    draw = np.random.default_rng(0)
+    table = draw.integers(5, 30, (40, 3)) * (draw.random((40, 3)) < 0.5)
+    table[:, 0] = np.where(table[:, 0] > 0, 3, 0)
+    table[table.sum(axis=1) == 0, 2] = 9
+    labels = np.concatenate([np.repeat([0, 1, 2], row) for row in table])
+    group_of = np.repeat(np.arange(40), table.sum(axis=1))
+    images = np.zeros((len(labels), 1, 1, 1), np.uint8)
+    dataset = tc.Dataset(images, labels, ("rare", "usual", "common"), group_of)
+    tests = [tc.few_shot(dataset, 1, seed)[1] for seed in range(200)]
+    shares = [np.bincount(test.labels) / np.bincount(labels) for test in tests]
+    assert np.min(shares) > 0.3 and np.max(shares) < 0.7
+    assert len({tuple(np.unique(test.groups)) for test in tests}) > 190
+    often = np.mean([np.isin(np.arange(40), test.groups) for test in tests], axis=0)
+    assert abs(often - 0.5).max() < 5 * np.sqrt(0.25 / 200)  # no group is always on one side
+
+
+def test_few_shot_with_each_image_a_group_of_its_own():
+    dataset = numbered(6, 9)
+    alone = tc.Dataset(dataset.images, dataset.labels, dataset.class_names, np.arange(15))
+    train, test = tc.few_shot(alone, 3, seed=4)
+    assert np.bincount(train.labels).tolist() == [3, 3]
+    assert np.bincount(test.labels)[0] == 3
+    assert np.bincount(test.labels)[1] in (4, 5)
 
 
 # What is refused
@@ -364,6 +506,88 @@ def test_bad_labels_are_refused(request, call, error, message):
     ),
 )
 def test_bad_class_names_are_refused(request, call, error, message):
+    assert_refused(request, call, error, message)
+
+
+@cases(
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=["a", "b"]),
+        TypeError,
+        "groups holds text, but whole numbers are expected: "
+        "write groups = np.unique(groups, return_inverse=True)[1]",
+    ),
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=[0.0, 1.0]),
+        TypeError,
+        "groups is float64 from 0.0 to 1.0, but whole numbers are expected: "
+        "write groups.astype(int), if each is whole",
+    ),
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=[True, False]),
+        TypeError,
+        "groups is bool from False to True, but whole numbers are expected: "
+        "write groups.astype(int), if each is whole",
+    ),
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=[0, np.nan]),
+        ValueError,
+        "groups is float64 and has NaN in 1 of its 2 entries: fix these or leave them out, then "
+        "write groups.astype(int)",
+    ),
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=[0, 1, 1]),
+        ValueError,
+        "there are 2 images, but groups has 3 of them: "
+        "give the group of each image, or leave groups out",
+    ),
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=[[0], [1]]),
+        ValueError,
+        "groups has shape (2, 1), but (n,) is expected, one whole number per image: "
+        "write groups.ravel() if it holds one per image",
+    ),
+    (
+        lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=44),
+        TypeError,
+        "groups must be an array, got an int: give one whole number per image, as in [0, 0, 1]",
+    ),
+)
+def test_bad_groups_are_refused(request, call, error, message):
+    assert_refused(request, call, error, message)
+
+
+def in_groups(groups, labels=(0, 0, 0, 0, 1, 1, 1, 1)):
+    return tc.Dataset(zeros(len(labels), 4, 4, 1), labels, ("cat", "owl"), groups)
+
+
+def three_classes_in_three_groups():
+    """Each holds two of the classes, so a single one, as on one of two sides, lacks the third."""
+    labels, groups = [0, 1, 1, 2, 2, 0], [0, 0, 1, 1, 2, 2]
+    return tc.Dataset(zeros(6, 4, 4, 1), labels, ("cat", "owl", "dog"), groups)
+
+
+@cases(
+    (
+        lambda: tc.few_shot(in_groups([0, 0, 1, 1, 2, 2, 3, 3]), shots=3, seed=6),
+        ValueError,
+        "shots=3, but with seed=6 the groups to train on have 2 images of class 'cat', since "
+        "about half of the groups are kept to test on: use shots <= 2",
+    ),
+    (
+        lambda: tc.few_shot(in_groups([0, 0, 0, 1, 2, 2, 2, 2]), shots=1),
+        ValueError,
+        "class 'owl' has all its images in one group, but needs at least 2 groups, one to train on "
+        "and one to test on: add images of another group, or leave the class out",
+    ),
+    (
+        lambda: tc.few_shot(three_classes_in_three_groups(), shots=1),
+        ValueError,
+        "no way was found to divide the groups in two with every class on both sides, since some "
+        "groups hold several classes: add images of other groups, or build the data set without "
+        "groups",
+    ),
+)
+def test_few_shot_refuses_groups_that_it_cannot_divide(request, call, error, message):
     assert_refused(request, call, error, message)
 
 

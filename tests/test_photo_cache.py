@@ -221,6 +221,17 @@ def test_draws_and_subsets_of_a_mapped_file(mapped):
         dataset.subset([600])
 
 
+def test_groups_of_a_mapped_file(mapped):
+    groups = np.arange(600) // 20
+    dataset = tc.Dataset(mapped, np.arange(600) % 2, ("even", "odd"), groups)
+    train, test = tc.few_shot(dataset, shots=50)
+    most = dataset.subset(slice(None, 500))
+    assert isinstance(most.images, MappedImages)
+    for part in (train, test, most, most.subset([499, 3])):
+        assert part.groups.tolist() == groups[numbers(part.images)].tolist()
+    assert not set(train.groups) & set(test.groups)
+
+
 def test_a_test_set_on_the_disk_is_never_copied(keras, mapped):
     """Tracked is what NumPy allocates; the file itself is not in it."""
     layers = keras.layers

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from transfer_course._validation import check_int, describe, describe_type
 from transfer_course.datasets.mapped import MappedImages, is_mapped
 
+_TRIES = 100  # orders in which to divide the groups; nearly always the first one will do
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
@@ -25,17 +27,21 @@ class Dataset:
     class_names : sequence of str
         One name per class; ``class_names[0]`` is the name of label 0. Kept as a tuple, with letters
         and their accents composed (Unicode's NFC), since the same name comes decomposed from a Mac.
+    groups : array_like of int, shape (n,), optional
+        The group of each image, where some images belong together: photos of one animal, cells of
+        one solar module. Any whole numbers, kept as int64. `few_shot` then tests on other groups
+        than it trains on. By default each image stands alone.
 
     Raises
     ------
     TypeError
-        A part is of the wrong kind, such as float images or text labels.
+        A part is of the wrong kind, such as float images, text labels or text groups.
     ValueError
         A shape is wrong, a label has no class name, or the parts do not fit together.
 
     Notes
     -----
-    Both arrays are read-only, as copies where needed. So what was computed from a data set and
+    All arrays are read-only, as copies where needed. So what was computed from a data set and
     cached cannot become outdated.
 
     Examples
@@ -48,6 +54,7 @@ class Dataset:
     images: np.ndarray | MappedImages
     labels: np.ndarray
     class_names: tuple[str, ...]
+    groups: np.ndarray | None = None
 
     def __post_init__(self):
         names = checked_names(self.class_names)
@@ -57,16 +64,22 @@ class Dataset:
         object.__setattr__(self, "images", _read_only(images))
         object.__setattr__(self, "labels", _read_only(labels))
         object.__setattr__(self, "class_names", names)
+        if self.groups is not None:
+            groups = _checked_groups(self.groups, len(images))
+            object.__setattr__(self, "groups", _read_only(groups))
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
         height, width, channels = self.images.shape[1:]
-        return (
-            f"Dataset({_count(len(self), 'image')} of {height}x{width}x{channels}, "
-            f"{_count(len(self.class_names), 'class', 'classes')})"
-        )
+        parts = [
+            f"{_count(len(self), 'image')} of {height}x{width}x{channels}",
+            _count(len(self.class_names), "class", "classes"),
+        ]
+        if self.groups is not None:
+            parts.append(_count(len(np.unique(self.groups)), "group"))
+        return f"Dataset({', '.join(parts)})"
 
     def subset(self, indices: ArrayLike) -> "Dataset":
         """Return some of the images as a data set with the same classes.
@@ -79,8 +92,8 @@ class Dataset:
         Returns
         -------
         Dataset
-            The images at these positions, with their labels. Of images on the disk, up to 64 MB are
-            read into memory, and more stay there.
+            The images at these positions, with their labels and groups. Of images on the disk, up
+            to 64 MB are read into memory, and more stay there.
 
         Raises
         ------
@@ -101,16 +114,18 @@ class Dataset:
             images = self.images[indices]
         if isinstance(images, np.ndarray):
             images.setflags(write=False)  # spares a second copy
-        return Dataset(images, self.labels[indices], self.class_names)
+        groups = None if self.groups is None else self.groups[indices]
+        return Dataset(images, self.labels[indices], self.class_names, groups)
 
 
 def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """Draw a few images of each class to train on; all others are the test set.
+    """Draw a few images of each class to train on, and a test set from the others.
 
     Parameters
     ----------
     dataset : Dataset
-        Two classes or more, each with at least two images.
+        Two classes or more, each with at least two images. If the data set has groups, the images
+        of each class are in at least two groups.
     shots : int
         Images per class in the training set, 1 or more. At least one image of every class must be
         left to test on.
@@ -122,20 +137,27 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     train : Dataset
         ``shots`` images of each class, one class after the other.
     test : Dataset
-        All other images, in the order of ``dataset``.
+        All other images, in the order of ``dataset``. If the data set has groups, all images of the
+        groups to test on.
 
     Raises
     ------
     TypeError
         ``dataset`` is not a Dataset, or a number is not whole.
     ValueError
-        There are fewer than two classes, a class has too few images for ``shots``, or a number is
-        out of range.
+        There are fewer than two classes, a class has too few images for ``shots`` or too few
+        groups, or a number is out of range.
 
     Notes
     -----
     With one seed the draws are nested: the images drawn for 5 shots are among those for 10. So a
     learning curve only ever adds images.
+
+    Groups are divided before images are drawn: about half of them are to train on and half to test
+    on, such that each class is divided about evenly. The shots are drawn from the groups to train
+    on; what is not drawn of these is in neither data set. So no group is on both sides, and the
+    test set depends on the seed alone. Images drawn at random from the whole data set would soon
+    touch every group: 50 shots of 4 classes are 200 images, and `solar_cells` has 44 modules.
 
     Examples
     --------
@@ -143,7 +165,20 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
     >>> pets = Dataset(images, [0, 0, 0, 1, 1, 1], ("cat", "dog"))
     >>> few_shot(pets, shots=1)
     (Dataset(2 images of 8x8x3, 2 classes), Dataset(4 images of 8x8x3, 2 classes))
+
+    Images of one animal are a group:
+
+    >>> animals = [0, 0, 1, 2, 2, 3]
+    >>> train, test = few_shot(Dataset(images, pets.labels, pets.class_names, animals), shots=1)
+    >>> set(train.groups) & set(test.groups)
+    set()
     """
+    drawn, rest = draw(dataset, shots, seed)
+    return dataset.subset(drawn), dataset.subset(rest)
+
+
+def draw(dataset: Dataset, shots: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the images that `few_shot` draws to train and to test on."""
     if not isinstance(dataset, Dataset):
         raise TypeError(
             f"dataset must be a Dataset, got {describe_type(dataset)}: "
@@ -165,17 +200,64 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset, Data
             f"class {names[smallest]!r} has {_count(counts[smallest], 'image')}, but needs at "
             "least 2, one to train on and one to test on: add some, or leave the class out"
         )
-    if shots >= counts[smallest]:
+    if dataset.groups is None and shots >= counts[smallest]:
         raise ValueError(
             f"shots={shots}, but class {names[smallest]!r} has {counts[smallest]} images; "
             f"use shots <= {counts[smallest] - 1}, so that one is left to test on"
         )
+    random = np.random.default_rng(seed)
     # One shuffle of everything; the first `shots` of each class are drawn. That is what nests.
-    order = np.random.default_rng(seed).permutation(len(dataset))
+    order = random.permutation(len(dataset))
+    if dataset.groups is None:
+        drawn = _first_of_each_class(dataset, order, shots)
+        return drawn, np.setdiff1d(np.arange(len(dataset)), drawn)
+    to_train = _divided(dataset, random)
+    counts = np.bincount(dataset.labels[to_train], minlength=len(names))
+    smallest = counts.argmin()
+    if shots > counts[smallest]:
+        raise ValueError(
+            f"shots={shots}, but with seed={seed} the groups to train on have "
+            f"{_count(counts[smallest], 'image')} of class {names[smallest]!r}, since about half "
+            f"of the groups are kept to test on: use shots <= {counts[smallest]}"
+        )
+    return _first_of_each_class(dataset, order[to_train[order]], shots), np.flatnonzero(~to_train)
+
+
+def _first_of_each_class(dataset: Dataset, order: np.ndarray, shots: int) -> np.ndarray:
     labels = dataset.labels[order]
-    drawn = np.concatenate([order[labels == c][:shots] for c in range(len(names))])
-    rest = np.setdiff1d(np.arange(len(dataset)), drawn)
-    return dataset.subset(drawn), dataset.subset(rest)
+    return np.concatenate([order[labels == c][:shots] for c in range(len(dataset.class_names))])
+
+
+def _divided(dataset: Dataset, random: np.random.Generator) -> np.ndarray:
+    """Divide the groups in two; return which images are to train on, as one bool per image.
+
+    The groups come in random order, and each goes to the side that lacks more of its classes.
+    """
+    values, group = np.unique(dataset.groups, return_inverse=True)
+    images = np.zeros((len(values), len(dataset.class_names)), int)  # by group and class
+    np.add.at(images, (group, dataset.labels), 1)
+    spread = (images > 0).sum(axis=0)
+    if spread.min() < 2:
+        raise ValueError(
+            f"class {dataset.class_names[spread.argmin()]!r} has all its images in one group, but "
+            "needs at least 2 groups, one to train on and one to test on: add images of another "
+            "group, or leave the class out"
+        )
+    share = images / images.sum(axis=0)  # of a class, so that small classes count as much
+    for _ in range(_TRIES):
+        to_train = np.zeros(len(values), bool)
+        lead = np.zeros(images.shape[1])  # of the side to train on, by class
+        for g in random.permutation(len(values)):
+            ahead = round(float(lead @ share[g]), 9)  # processors differ in the last bit
+            to_train[g] = ahead < 0 if ahead else random.integers(2)
+            lead += share[g] if to_train[g] else -share[g]
+        if images[to_train].any(axis=0).all() and images[~to_train].any(axis=0).all():
+            return to_train[group]
+    raise ValueError(
+        "no way was found to divide the groups in two with every class on both sides, since some "
+        "groups hold several classes: add images of other groups, or build the data set without "
+        "groups"
+    )
 
 
 def checked_names(class_names) -> tuple[str, ...]:
@@ -309,6 +391,30 @@ def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
             f"{_count(len(names), 'class name')} they must be from 0 to {len(names) - 1}: {advice}"
         )
     return labels.astype(np.int64, copy=False)
+
+
+def _checked_groups(groups, images: int) -> np.ndarray:
+    groups = _as_array("groups", groups, "give one whole number per image, as in [0, 0, 1]")
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}, but (n,) is expected, one whole number per image: "
+            "write groups.ravel() if it holds one per image"
+        )
+    if len(groups) != images:
+        raise ValueError(
+            f"there are {_count(images, 'image')}, but groups has {len(groups)} of them: "
+            "give the group of each image, or leave groups out"
+        )
+    if not np.issubdtype(groups.dtype, np.integer):
+        _refuse_nan("groups", groups, "write groups.astype(int)")
+        if groups.dtype.kind in "USTO":
+            found = "holds text"
+            advice = "write groups = np.unique(groups, return_inverse=True)[1]"
+        else:
+            found = f"is {groups.dtype}{_span(groups)}"
+            advice = "write groups.astype(int), if each is whole"
+        raise TypeError(f"groups {found}, but whole numbers are expected: {advice}")
+    return groups.astype(np.int64, copy=False)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from transfer_course._progress import progress, say, stop_button
 from transfer_course._validation import check_int, describe, describe_type
-from transfer_course.datasets.dataset import Dataset, few_shot
+from transfer_course.datasets.dataset import Dataset, draw, few_shot
 from transfer_course.evaluation.prediction import accuracy
 from transfer_course.evaluation.saved_rows import COLUMNS, saved_rows
 
@@ -40,7 +40,8 @@ def compare(
     backbone : keras.Model
         What every method starts from.
     dataset : Dataset
-        The target task. The images that are not drawn are the test set of the episode.
+        The target task. The images that are not drawn are the test set of the episode; if it has
+        groups, those of other groups are (see `few_shot`).
     shots : sequence of int, default (1, 2, 5, 10)
         Numbers of examples per class.
     episodes : int, default 20
@@ -96,8 +97,10 @@ def compare(
     methods = _with_names(methods)
     shots = _checked_shots(shots)
     check_int("episodes", episodes, at_least=1)
+    check_int("seed", seed, at_least=0)
     for count in shots:
-        few_shot(dataset, count, seed)  # so what cannot be drawn is refused before any training
+        for episode in range(episodes):  # what cannot be drawn is refused before any training
+            draw(dataset, count, seed + episode)
     _refuse_fork()
     runs = {
         (name, count, episode): joblib.delayed(_episode)(

@@ -127,6 +127,9 @@ def _digest_of_dataset(dataset: Dataset) -> str:
     digest = blake2b(digest_size=8)
     digest.update(repr((dataset.images.shape, dataset.class_names)).encode())
     digest.update(dataset.labels)
+    if dataset.groups is not None:
+        digest.update(b"groups")
+        digest.update(dataset.groups)
     for start in range(0, len(dataset.labels), _BATCH):  # they need not all fit into memory
         digest.update(np.ascontiguousarray(dataset.images[start : start + _BATCH]))
     return digest.hexdigest()
