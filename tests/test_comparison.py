@@ -46,6 +46,23 @@ def test_each_row_is_what_one_gets_by_hand(backbone, few, table):
     assert table.accuracy.nunique() > 8  # not all alike
 
 
+def test_with_groups_it_tests_on_other_groups(backbone, few):
+    dataset = tc.Dataset(few.images, few.labels, few.class_names, np.arange(200) // 10)
+    drawn = []
+
+    def spy(given, train, seed):
+        drawn.append(train)
+        return tc.feature_reuse(given, train, epochs=5, seed=seed)
+
+    table = tc.compare([spy], backbone, dataset, shots=[1, 2], episodes=2, seed=5)
+    for row, train in zip(table.itertuples(), drawn, strict=True):
+        _, test = tc.few_shot(dataset, row.shots, seed=5 + row.episode)
+        assert not set(train.groups) & set(test.groups)
+        model = tc.feature_reuse(backbone, train, epochs=5, seed=5 + row.episode)
+        guesses = model(test.images).numpy().argmax(axis=1)
+        assert row.accuracy == pytest.approx((guesses == test.labels).mean(), abs=1e-6)
+
+
 def test_two_threads_at_once_fill_the_same_table(backbone, few, table):
     with joblib.parallel_config(backend="threading", n_jobs=2):
         other = tc.compare(METHODS, backbone, few, shots=[1, 3], episodes=2, seed=5)
