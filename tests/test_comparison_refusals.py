@@ -9,7 +9,7 @@ from refusals import assert_refused, cases
 import transfer_course as tc
 
 LIKE = "write it like [tc.feature_reuse, tc.fine_tune]"
-NAMED = 'write it like {"to pool2": functools.partial(tc.fine_tune, freeze="pool2")}'
+NAMED = 'write it like {"to pool2": (tc.fine_tune, {"freeze": "pool2"})}'
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,18 @@ another_must_not_run.__name__ = must_not_run.__name__
 
 def forgetful(backbone, train, seed):
     """A method without a return."""
+
+
+def by_rate(backbone, train, seed, learning_rate):
+    must_not_run(backbone, train, seed)
+
+
+def with_options(backbone, train, **options):
+    must_not_run(backbone, train, options)
+
+
+def without_seed(backbone, train):
+    """A method that compare() cannot give a seed."""
 
 
 def compare(methods=(must_not_run,), backbone=None, dataset=None, shots=(1,), **settings):
@@ -98,6 +110,98 @@ def under(backend, net, few):
             (must_not_run, forgetful, must_not_run),
             [must_not_run, another_must_not_run],
         )
+    ),
+    (
+        lambda net, few: compare([(must_not_run, {"epochs": 1})], net, few),
+        ValueError,
+        f"methods holds a tuple of a function and a dict, which has no name: {NAMED}",
+    ),
+    (
+        lambda net, few: compare((must_not_run, {"epochs": 1}), net, few),
+        TypeError,
+        f"methods holds {{'epochs': 1}}, which cannot be called: {NAMED}",
+    ),
+    *(
+        (
+            lambda net, few, method=method: compare({"quick": method}, net, few),
+            TypeError,
+            "method 'quick' must be an algorithm, or a tuple of one and a dictionary of its "
+            f"settings, got {what}: {NAMED}",
+        )
+        for method, what in [
+            ((must_not_run, "pool2"), "a tuple of a function and a str"),
+            ((must_not_run,), "a tuple of a function"),
+            ((must_not_run, {}, 3), "a tuple of a function and a dict and an int"),
+            (("fine_tune", {}), "a tuple of a str and a dict"),
+            ([must_not_run, {}], "a list of a function and a dict"),
+            ((), "a tuple of nothing"),
+        ]
+    ),
+    (
+        lambda net, few: compare({"quick": (must_not_run, {1: 2})}, net, few),
+        TypeError,
+        f"method 'quick' has the setting 1, which is not a name: {NAMED}",
+    ),
+    (
+        lambda net, few: compare({"quick": (tc.fine_tune, {"seed": 3})}, net, few),
+        ValueError,
+        "method 'quick' has the setting 'seed', but each episode has a seed of its own: remove it, "
+        "and give compare() the first one, as in seed=5",
+    ),
+    *(
+        (
+            lambda net, few, method=method: compare(
+                {"ready": must_not_run, "quick": method}, net, few
+            ),
+            TypeError,
+            f"method 'quick' has the setting {message}",
+        )
+        for method, message in [
+            (
+                (tc.fine_tune, {"frezze": "pool2"}),
+                "'frezze', which fine_tune does not take: use freeze",
+            ),
+            (
+                functools.partial(tc.l2_sp, learning_rat=1),
+                "'learning_rat', which l2_sp does not take: use learning_rate",
+            ),
+            (
+                (tc.feature_reuse, {"validation_dat": None}),  # of those that all algorithms take
+                "'validation_dat', which feature_reuse does not take: use validation_data",
+            ),
+            (
+                (tc.feature_reuse, {"freeze": 2}),
+                "'freeze', which feature_reuse does not take: use epochs or …batch_size or …",
+            ),
+            (
+                (tc.feature_reuse, {"backbone": 2}),
+                "'backbone', which feature_reuse does not take: use …",
+            ),
+            (
+                (must_not_run, {"epochs": 2}),
+                "'epochs', which must_not_run does not take: remove it",
+            ),
+        ]
+    ),
+    *(
+        (
+            lambda net, few, method=method: compare({"quick": method}, net, few),
+            TypeError,
+            f"method 'quick' must be a function that can be called as {name}(backbone, train, "
+            "seed=0), got one with other parameters: write it like def method(backbone, train, "
+            "seed)",
+        )
+        for method, name in [
+            (without_seed, "without_seed"),
+            (functools.partial(must_not_run, None), "must_not_run"),
+            ((with_options, {"train": 1}), "with_options"),
+        ]
+    ),
+    (
+        lambda net, few: compare([by_rate], net, few),
+        TypeError,
+        "method 'by_rate' has no value for 'learning_rate', which by_rate needs: give it as a "
+        """setting, as in {'by_rate': (by_rate, {"learning_rate": ...})}""",
     ),
     (
         lambda net, few: compare([forgetful], net, few),

@@ -1,6 +1,7 @@
 """compare(save=...): rows that are in a file as soon as they are done, and not computed again."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,6 +136,22 @@ def test_a_larger_request_computes_what_is_missing(
     part = compare(shots=[2], save=file)
     assert trained == []
     assert_same(part, table[table.shots == 2].reset_index(drop=True))
+
+
+def test_settings_in_a_tuple_or_in_a_partial_are_one_method_to_a_file(
+    backbone, few, table, trained, tmp_path
+):
+    file = tmp_path / "runs.csv"
+    tuples = {"reuse": (tc.feature_reuse, {"epochs": 3}), "l2": (tc.l2_sp, {"epochs": 1})}
+    assert_same(tc.compare(tuples, backbone, few, [1, 2], 2, seed=3, save=file), table)
+    described = re.findall(r"(functools[^\"]*|<[^\"]*) with code", file.read_text("utf-8"))
+    assert described == [
+        "functools.partial(<function feature_reuse>, epochs=3)",
+        "functools.partial(<function l2_sp>, epochs=1)",
+    ]
+    trained.clear()
+    assert_same(tc.compare(METHODS, backbone, few, [1, 2], 2, seed=3, save=file), table)
+    assert trained == []
 
 
 KILLED = """

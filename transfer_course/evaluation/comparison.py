@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from transfer_course._progress import progress, say, stop_button
-from transfer_course._validation import check_int, describe, describe_type
+from transfer_course._validation import check_int, describe
 from transfer_course.datasets.dataset import Dataset, draw, few_shot
+from transfer_course.evaluation._methods import named_methods
 from transfer_course.evaluation.prediction import accuracy
 from transfer_course.evaluation.saved_rows import COLUMNS, saved_rows
 
 
 def compare(
-    methods: Sequence[Callable] | dict[str, Callable],
+    methods: Sequence[Callable] | dict[str, Callable | tuple[Callable, dict]],
     backbone,
     dataset: Dataset,
     shots: Sequence[int] = (1, 2, 5, 10),
@@ -33,10 +34,11 @@ def compare(
 
     Parameters
     ----------
-    methods : sequence of callable, or dict of str to callable
+    methods : sequence of callable, or dict of str to callable or (callable, dict)
         Algorithms of this package or functions like them, called as ``method(backbone, train,
-        seed=...)``. Each needs a name of its own. A dictionary gives names: ``{"to pool2":
-        functools.partial(tc.fine_tune, freeze="pool2")}``.
+        seed=...)``. Each needs a name of its own. A dictionary gives names, and settings to those
+        that are not to have their defaults: ``{"reuse": tc.feature_reuse, "to pool2":
+        (tc.fine_tune, {"freeze": "pool2"})}``.
     backbone : keras.Model
         What every method starts from.
     dataset : Dataset
@@ -63,8 +65,8 @@ def compare(
     OSError
         The file cannot be written.
     TypeError
-        ``methods`` is not a list or dictionary of callables, a method returns no classifier, or
-        another argument is of the wrong kind.
+        ``methods`` is not a list or dictionary as above, a method does not take its settings or
+        returns no classifier, or another argument is of the wrong kind.
     ValueError
         ``methods`` or ``shots`` is empty, two methods have one name, a number is out of range,
         joblib is set to fork, or the file has rows of other settings or is something else.
@@ -94,7 +96,7 @@ def compare(
     >>> table.groupby("shots").accuracy.mean().is_monotonic_increasing
     True
     """
-    methods = _with_names(methods)
+    methods = named_methods(methods)
     shots = _checked_shots(shots)
     check_int("episodes", episodes, at_least=1)
     check_int("seed", seed, at_least=0)
@@ -159,31 +161,6 @@ def _run(runs: list):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib's, that Stop leaves trainings undone
             rows.close()
-
-
-def _with_names(methods) -> dict:
-    like = "write it like [tc.feature_reuse, tc.fine_tune]"
-    named = 'write it like {"to pool2": functools.partial(tc.fine_tune, freeze="pool2")}'
-    if not isinstance(methods, dict | list | tuple):
-        raise TypeError(
-            "methods must be a list of algorithms, or a dictionary with their names, "
-            f"got {describe_type(methods)}: {like}"
-        )
-    if not methods:
-        raise ValueError(f"methods is empty: {like}")
-    is_dict = isinstance(methods, dict)
-    for method in methods.values() if is_dict else methods:
-        if not callable(method):
-            raise TypeError(f"methods holds {describe(method)}, which cannot be called: {like}")
-        if not is_dict and not hasattr(method, "__name__"):
-            raise ValueError(f"methods holds {describe(method)}, which has no name: {named}")
-    if is_dict:
-        return methods
-    names = [method.__name__ for method in methods]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"methods has the name {twice[0]!r} twice: {named}")
-    return dict(zip(names, methods, strict=True))
 
 
 def _checked_shots(shots) -> list[int]:
