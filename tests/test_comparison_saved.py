@@ -102,7 +102,15 @@ def test_the_file_may_be_cut_at_any_byte(tiny, tmp_path):
     file = tmp_path / "runs.csv"
     methods = dict.fromkeys(['λ = 0.1, "deep"', "#1", "None", ""], len)
     rows = [
-        {"method": name, "shots": 1, "episode": e, "accuracy": e / 7, "train_accuracy": 1 / 3}
+        {
+            "method": name,
+            "shots": 1,
+            "episode": e,
+            "accuracy": e / 7,
+            "balanced_accuracy": e / 9,
+            "train_accuracy": 1 / 3,
+            "steps": 10**e,
+        }
         for e, name in enumerate(methods)
     ]
 

@@ -187,7 +187,25 @@ def test_it_is_refused(request, call, error, message):
     assert_refused(request, call, error, message)
 
 
-HEADER = b"method,shots,episode,accuracy,train_accuracy\n"
+OLD_HEADER = b"method,shots,episode,accuracy,train_accuracy\n"
+HEADER = b"method,shots,episode,accuracy,balanced_accuracy,train_accuracy,steps\n"
+
+
+@pytest.mark.parametrize("rows", [b"", b'"quick",1,0,0.25,1.0\n', b'"quick",1,0,0.25,1.0\n"qui'])
+def test_a_file_of_the_first_version_is_refused_and_left_alone(request, file, rows):
+    settings, header, *_ = file.read_bytes().splitlines(keepends=True)
+    assert header == HEADER
+    old = settings + OLD_HEADER + rows
+    file.write_bytes(old)
+    assert_refused(
+        request,
+        lambda net, few, file: compare(net, few, file),
+        ValueError,
+        "save='…runs.csv' is from an earlier version of the course, which did not measure "
+        "balanced_accuracy and steps: use another file for new rows, and read this one with "
+        'pandas.read_csv(file, comment="#")',
+    )
+    assert file.read_bytes() == old
 
 
 @pytest.mark.parametrize(
@@ -199,7 +217,9 @@ HEADER = b"method,shots,episode,accuracy,train_accuracy\n"
         lambda content: b"# 5\n" + HEADER,
         lambda content: b"# []\n" + HEADER,
         lambda content: b"# {}\n" + HEADER,
-        lambda content: HEADER + b'"quick",1,0,0.5,0.5\n',
+        lambda content: HEADER + b'"quick",1,0,0.5,0.5,0.5,5\n',
+        lambda content: OLD_HEADER + b'"quick",1,0,0.5,0.5\n',
+        lambda content: content.replace(b"steps", b"step"),
         lambda content: b"\x89PNG\r\n\x1a\n\xff\xff\n",
         lambda content: b"\n",
         lambda content: content.replace(b"shots", b"shot"),

@@ -8,12 +8,13 @@ from contextlib import contextmanager, suppress
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.metrics import recall_score
 
 from transfer_course._progress import progress, say, stop_button
 from transfer_course._validation import check_int, describe
 from transfer_course.datasets.dataset import Dataset, draw, few_shot
 from transfer_course.evaluation._methods import named_methods
-from transfer_course.evaluation.prediction import accuracy
+from transfer_course.evaluation.prediction import accuracy, predict
 from transfer_course.evaluation.saved_rows import COLUMNS, saved_rows
 
 
@@ -26,7 +27,7 @@ def compare(
     seed: int = 0,
     save: str | os.PathLike | None = None,
 ) -> pd.DataFrame:
-    """Return the accuracy of each method for each number of shots in each episode.
+    """Return how each method does for each number of shots in each episode.
 
     An episode is one draw of the few examples. Episode e draws them, and the weights of the head,
     with the seed ``seed + e``; all methods get the same draws, and within an episode the draw for
@@ -57,8 +58,15 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        A row per method x shots x episode, with the columns method, shots, episode, accuracy (on
-        the test set, 0-1) and train_accuracy (on the few examples, 0-1).
+        A row per method x shots x episode, with the columns method, shots, episode and
+
+        - accuracy: on the test set, 0 to 1;
+        - balanced_accuracy: the mean over the classes of the share of their test images that is
+          recognized, 0 to 1. Unlike accuracy, it gives a method nothing for always answering the
+          most frequent class: that gets 1/classes;
+        - train_accuracy: on the few examples, 0 to 1;
+        - steps: how many steps the optimizer of the returned model has taken. 0 if the model has
+          no optimizer, as of a method that is not trained by Keras.
 
     Raises
     ------
@@ -79,7 +87,7 @@ def compare(
     With ``save="runs.csv"`` the same call goes on after Stop, a crash or a power cut, and one for
     more methods, shots or episodes adds what it needs. A file is for one data set, one backbone,
     one seed, and one method of each name; another is refused before any training. A method is
-    another if its function's code is, or its arguments are; what it calls is not looked at. The
+    another if its function's code is, or its settings are; what it calls is not looked at. The
     file has the settings in comments: ``pandas.read_csv("runs.csv", comment="#")`` reads the rows.
 
     The episodes run through joblib. Under ``with joblib.parallel_config(backend="loky",
@@ -184,11 +192,22 @@ def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict | No
                 f"got {describe(model)}: end it like return tc.fine_tune(backbone, train, "
                 "seed=seed)"
             )
+        guesses = predict(model, test.images).argmax(axis=1)
+        classes = range(len(test.class_names))
         row = {
             "method": name,
             "shots": shots,
             "episode": episode,
-            "accuracy": accuracy(model, test),
+            "accuracy": float((guesses == test.labels).mean()),
+            "balanced_accuracy": float(
+                recall_score(test.labels, guesses, labels=classes, average="macro")
+            ),
             "train_accuracy": accuracy(model, train),
+            "steps": _steps(model),
         }
         return None if stopped() else row
+
+
+def _steps(model) -> int:
+    optimizer = getattr(model, "optimizer", None)
+    return int(getattr(optimizer, "iterations", 0))

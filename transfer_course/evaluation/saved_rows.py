@@ -4,8 +4,8 @@ The file has the names of the columns, a line for each row, and comments that sa
 below them were measured with::
 
     # {"dataset": "9b1c…", "backbone": "04fe…", "seed": 0, "methods": {"fine_tune": "<function …"}}
-    method,shots,episode,accuracy,train_accuracy
-    "fine_tune",1,0,0.5217391304347826,1.0
+    method,shots,episode,accuracy,balanced_accuracy,train_accuracy,steps
+    "fine_tune",1,0,0.5217391304347826,0.5195488721804511,1.0,60
 """
 
 import functools
@@ -28,8 +28,24 @@ from transfer_course._validation import as_path
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.training import feature_cache
 
-COLUMNS = {"method": str, "shots": int, "episode": int, "accuracy": float, "train_accuracy": float}
+COLUMNS = {
+    "method": str,
+    "shots": int,
+    "episode": int,
+    "accuracy": float,
+    "balanced_accuracy": float,
+    "train_accuracy": float,
+    "steps": int,
+}
 """The columns of a table of rows, with their types."""
+
+_FIRST_COLUMNS = [
+    "method",
+    "shots",
+    "episode",
+    "accuracy",
+    "train_accuracy",
+]  # of the first version
 
 _BATCH = 100  # images that are in memory at a time
 
@@ -68,8 +84,9 @@ def saved_rows(
     TypeError
         ``path`` is not a path.
     ValueError
-        The file is something else, or has rows of another data set, backbone, seed or method; or
-        the name of a method is not one line of text.
+        The file is something else, lacks columns since an earlier version of the course wrote it,
+        or has rows of another data set, backbone, seed or method; or the name of a method is not
+        one line of text.
     """
     if path is None:
         yield [], lambda row: None
@@ -189,10 +206,19 @@ def _parsed(content: bytes, path: Path) -> tuple[list[dict], list[dict]]:
         # As text first, since "None" may be a method's name, and Python reads each float exactly.
         table = pd.read_csv(BytesIO(content), comment="#", dtype=str, keep_default_na=False)
         ours = {"dataset", "backbone", "seed", "methods"}
-        if found and all(ours == set(it) for it in found) and list(table) == list(COLUMNS):
+        is_ours = found and all(ours == set(it) for it in found)
+        if is_ours and list(table) == list(COLUMNS):
             return table.astype(COLUMNS).to_dict("records"), found
+        is_old = is_ours and list(table) == _FIRST_COLUMNS
     except (ValueError, TypeError):
-        pass
+        is_old = False
+    if is_old:
+        missing = " and ".join(name for name in COLUMNS if name not in _FIRST_COLUMNS)
+        raise ValueError(
+            f"save={str(path)!r} is from an earlier version of the course, which did not measure "
+            f"{missing}: use another file for new rows, and read this one with "
+            'pandas.read_csv(file, comment="#")'
+        )
     raise ValueError(f"save={str(path)!r} is not a file that compare() wrote: use another name")
 
 
