@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "algorithms.source_head": ["source_head"],
         "evaluation.comparison": ["compare"],
         "datasets.dataset": ["Dataset", "few_shot"],
+        "evaluation.differences": ["differences"],
         "evaluation.drift": ["drift_by_layer"],
         "evaluation.prediction": ["accuracy", "classify", "predict"],
         "networks.classifier": ["class_names"],
