@@ -1,7 +1,10 @@
 """The figures that several chapters draw. Each returns a matplotlib figure.
 
 Lines differ in marker and dash as well as in colour, so that they can be told apart in grey; the
-colours are those of Okabe & Ito, which the colour-blind can tell apart.
+colours are those of Okabe & Ito, which the colour-blind can tell apart. The algorithms of the
+package have the same colour and marker in every figure, also under names such as "fine-tuning"; a
+variant of one, such as "fine-tuning, half", has its colour. Others get theirs in alphabetical
+order.
 """
 
 from itertools import cycle
@@ -11,13 +14,19 @@ import numpy as np
 import pandas as pd
 
 from transfer_course.datasets.dataset import Dataset
+from transfer_course.evaluation.differences import differences, mean_with_interval
 
-_STYLES = [
-    ("#0072B2", "o", "-"),
-    ("#D55E00", "s", "--"),
-    ("#009E73", "^", "-."),
-    ("#000000", "D", ":"),
-]
+_ALGORITHMS = {  # by their names in small letters and digits alone
+    "fromscratch": ("#000000", "D", ":"),
+    "featurereuse": ("#0072B2", "o", "-"),
+    "finetune": ("#D55E00", "s", "--"),
+    "finetuning": ("#D55E00", "s", "--"),
+    "l2sp": ("#009E73", "^", "-."),
+}
+# Three colours and seven markers have no common divisor, so 21 names look different.
+_OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
+_OTHER_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
+_OTHER_DASHES = ((0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 2, 2)))
 # Names are drawn as they are: in `$x_$`, matplotlib would see a formula.
 _LITERAL = {"parse_math": False}
 
@@ -120,9 +129,11 @@ def embedding(points: dict[str, np.ndarray], labels: np.ndarray, class_names):
 
 
 def accuracy_by_shots(table: pd.DataFrame, names: dict[str, str] | None = None):
-    """Show what `transfer_course.compare` found: mean accuracy by shots, with its spread.
+    """Show what `transfer_course.compare` found: mean accuracy by shots, with its 95 % interval.
 
-    The line is the mean over the episodes, the band one standard deviation to each side.
+    The line is the mean over the episodes, the band its 95 % t-interval. Bands that overlap do not
+    mean that two methods are alike, since all learn from the same draws: `differences_by_shots`
+    tells.
 
     Parameters
     ----------
@@ -137,7 +148,7 @@ def accuracy_by_shots(table: pd.DataFrame, names: dict[str, str] | None = None):
     >>> accuracy_by_shots(pd.DataFrame(rows | {"accuracy": [0.1, 0.2, 0.1, 0.2]}))
     <Figure size ...>
     """
-    return accuracy_by(table, "shots", label="labelled pictures per class", names=names, log=True)
+    return accuracy_by(table, "shots", label="labelled images per class", names=names, log=True)
 
 
 def accuracy_by(
@@ -148,9 +159,9 @@ def accuracy_by(
     names: dict[str, str] | None = None,
     log: bool = False,
 ):
-    """Show mean accuracy by a setting, with its spread; one line per method.
+    """Show mean accuracy by a setting, with its 95 % interval; one line per method.
 
-    The line is the mean over the episodes, the band one standard deviation to each side.
+    The line is the mean over the episodes, the band its 95 % t-interval; one episode has no band.
 
     Parameters
     ----------
@@ -181,24 +192,99 @@ def accuracy_by(
         column = table[x]
         texts = list(column.cat.categories if column.dtype == "category" else column.unique())
         places = {text: place for place, text in enumerate(texts)}
-    figure, axis = plt.subplots(figsize=(6, 3.8))
-    lines, labels = [], []
-    for method, (color, marker, dash) in zip(table.method.unique(), cycle(_STYLES), strict=False):
+    figure, axis = plt.subplots(figsize=(6, 4))
+    lines, title = {}, "mean over the draws"
+    for method, (color, marker, dash) in _styles(table.method.unique()).items():
         rows = table[table.method == method]
-        rows = rows.accuracy.groupby(rows[x].map(places).astype(float))
-        mean, spread = rows.mean(), rows.std()
-        name = (names or {}).get(method, method)
-        lines += axis.plot(mean.index, mean, color=color, marker=marker, ls=dash)
-        labels.append(name)
-        axis.fill_between(mean.index, mean - spread, mean + spread, color=color, alpha=0.15, lw=0)
+        found = rows.accuracy.groupby(rows[x].map(places).astype(float)).apply(mean_with_interval)
+        found = found.unstack()
+        (line,) = axis.plot(found.index, found["mean"], color=color, marker=marker, ls=dash)
+        axis.fill_between(found.index, found.low, found.high, color=color, alpha=0.15, lw=0)
+        lines[method] = line
+        if found.low.notna().any():
+            title = "mean over the draws, with its 95 % t-interval"
     if log:
         axis.set_xscale("log")
     axis.set_xticks(list(places.values()), texts, **_LITERAL)
     axis.minorticks_off()
     axis.set(xlabel=label, ylabel="accuracy on the test set", ylim=(0, 1))
     axis.grid(alpha=0.3)
-    _draw_as_they_are(axis.legend(lines, labels))
+    _legend(figure, lines, names, title)
     return _finished(figure)
+
+
+def differences_by_shots(table: pd.DataFrame, to: str, names: dict[str, str] | None = None):
+    """Show how far methods are ahead of one of them, by shots, with 95 % intervals.
+
+    Each mark is a mean of paired differences and each bar its interval, from
+    `transfer_course.differences`. A bar that does not reach zero is a difference that the luck of
+    the draw does not explain.
+
+    Parameters
+    ----------
+    table
+        What `transfer_course.compare` returned.
+    to
+        The method from which the differences are taken: the line at zero.
+    names
+        Other names for methods, for the legend.
+
+    Example
+    -------
+    >>> rows = {"shots": 1, "episode": [0, 1, 0, 1], "accuracy": [0.1, 0.2, 0.4, 0.6]}
+    >>> table = pd.DataFrame(rows | {"method": ["luck", "luck", "skill", "skill"]})
+    >>> differences_by_shots(table, to="luck")
+    <Figure size ...>
+    """
+    found = differences(table, to)
+    styles = _styles(table.method.unique())
+    color, _, dash = styles.pop(to)
+    shots = sorted(found.shots.unique())
+    figure, axis = plt.subplots(figsize=(6, 4))
+    handles = {to: axis.axhline(0, color=color, ls=dash)}
+    for number, (method, (color, marker, _)) in enumerate(styles.items()):
+        rows = found[found.method == method]
+        # Beside each other, so that no bar covers another.
+        beside = min(0.12, 0.8 / len(styles)) * (number - (len(styles) - 1) / 2)
+        handles[method] = axis.errorbar(
+            rows.shots.map(shots.index) + beside,
+            100 * rows.difference,
+            yerr=100 * (rows.high - rows.difference),
+            color=color,
+            marker=marker,
+            ls="",
+            capsize=3,
+        )
+    axis.set_xticks(range(len(shots)), [f"{count:g}" for count in shots])
+    axis.set_xlim(-0.5, len(shots) - 0.5)
+    axis.set_xlabel("labelled images per class")
+    axis.set_ylabel("difference of accuracy\n(percentage points)")
+    axis.grid(axis="y", alpha=0.3)
+    _legend(figure, handles, names, "mean paired difference, with its 95 % t-interval")
+    return _finished(figure)
+
+
+def _styles(methods) -> dict[str, tuple]:
+    """Return colour, marker and dash of each method, in the order of the methods."""
+    plain = {name: "".join(filter(str.isalnum, str(name).lower())) for name in methods}
+    styles = {name: _ALGORITHMS.get(plain[name]) for name in methods}
+    others = sorted((name for name in methods if not styles[name]), key=str)
+    looks = zip(cycle(_OTHER_COLOURS), cycle(_OTHER_MARKERS), cycle(_OTHER_DASHES), strict=False)
+    for name, (color, marker, dash) in zip(others, looks, strict=False):
+        near = [look[0] for known, look in _ALGORITHMS.items() if plain[name].startswith(known)]
+        styles[name] = (near or [color])[0], marker, dash
+    return styles
+
+
+def _legend(figure, handles: dict, names: dict[str, str] | None, title: str) -> None:
+    """Say below a figure which method is which, where it covers no line, and what is drawn."""
+    texts = [(names or {}).get(method, method) for method in handles]
+    columns = 2 if len(texts) > 1 else 1
+    figure.set_figheight(figure.get_figheight() + 0.22 * (len(texts) + 1) // columns)
+    legend = figure.legend(
+        handles.values(), texts, loc="outside lower center", ncols=columns, title=title
+    )
+    _draw_as_they_are(legend)
 
 
 def _show(axis, image: np.ndarray) -> None:
