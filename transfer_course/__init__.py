@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "algorithms.l2_sp": ["l2_sp"],
         "algorithms.pretrain": ["pretrain"],
         "algorithms.source_head": ["source_head"],
+        "evaluation.choice": ["choose"],
         "evaluation.comparison": ["compare"],
         "datasets.dataset": ["Dataset", "few_shot"],
         "evaluation.differences": ["differences"],
