@@ -363,7 +363,29 @@ RATE = "use a finite number above 0, such as 0.001"
             ("learning_rate", 0, ValueError, f"out of range: {RATE}"),
             ("learning_rate", float("nan"), ValueError, f"out of range: {RATE}"),
             ("learning_rate", "fast", TypeError, "not a number: use a finite one above 0, such …"),
+            ("head_learning_rate", 0, ValueError, f"out of range: {RATE}"),
+            (
+                "head_learning_rate",
+                "x",
+                TypeError,
+                "not a number: use a finite one above 0, such …",
+            ),
         ]
+    ),
+    (
+        lambda net, tiny: tc.l2_sp(net, tiny, head_learning_rate=-1),
+        ValueError,
+        f"head_learning_rate=-1 is out of range: {RATE}",
+    ),
+    (
+        lambda net, tiny: tc.feature_reuse(net, tiny, beta=-0.1),
+        ValueError,
+        "beta=-0.1 is out of range: use a finite number of 0 or more",
+    ),
+    (
+        lambda net, tiny: tc.feature_reuse(net, tiny, head_learning_rate=0.1),
+        TypeError,
+        "there is no argument 'head_learning_rate': use learning_rate",
     ),
     (
         lambda keras, net, tiny: tc.fine_tune(
