@@ -46,6 +46,23 @@ def test_the_table_is_what_one_gets_by_hand(backbone, few, choice):
         assert row.standard_error == pytest.approx(error, abs=1e-6)
 
 
+def test_every_example_counts_once_in_folds_of_different_sizes(keras):
+    """Five examples in folds of three and two. Always "dark" is right for three of the five."""
+    labels = np.array([0, 0, 0, 1, 1])
+    images = np.full((5, 8, 8, 1), 100 * labels[:, None, None, None], np.uint8)
+    five = tc.Dataset(images, labels, ("dark", "bright"))
+
+    def always_dark(backbone, train, seed):
+        layers = keras.layers
+        dark = layers.Dense(2, "softmax", kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), dark])
+        dark.bias.assign([1.0, 0.0])
+        return model
+
+    found = tc.choose([always_dark], None, five, folds=2).table
+    assert found.accuracy.item() == pytest.approx(3 / 5)
+
+
 def test_the_best_is_chosen_and_trained_on_all(backbone, few, choice):
     assert choice.name == choice.table.accuracy.idxmax() != "one epoch"
     method = {"reuse": tc.feature_reuse, "means": tc.class_means}[choice.name]
