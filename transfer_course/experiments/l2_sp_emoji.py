@@ -9,7 +9,9 @@ The 30 rows took 6.5 minutes of processor time, 13 minutes on two cores with oth
 
 import transfer_course as tc
 
-SPOT_CHECKS = [0, 14]  # at the small rate, where a rounding error does not grow
+# With α = 100 at the small rate a rounding error does not grow. With α = 0 it does: the accuracy of
+# the first draw is 0.53 on one processor and 0.59 on another.
+SPOT_CHECKS = [12, 14]
 
 
 def points() -> list[dict]:
