@@ -280,7 +280,6 @@ def _legend(figure, handles: dict, names: dict[str, str] | None, title: str) -> 
     """Say below a figure which method is which, where it covers no line, and what is drawn."""
     texts = [(names or {}).get(method, method) for method in handles]
     columns = 2 if len(texts) > 1 else 1
-    figure.set_figheight(figure.get_figheight() + 0.22 * (len(texts) + 1) // columns)
     legend = figure.legend(
         handles.values(), texts, loc="outside lower center", ncols=columns, title=title
     )
