@@ -37,6 +37,30 @@ def test_no_freeze_point_inside_a_skip_connection(residual):
     assert tc.freeze_points(residual) == ["stem", "sum", "features"]
 
 
+def test_a_block_that_begins_with_normalization_ends_at_its_sum(keras):
+    """As in ResNet V2: at the next kernel two tensors cross, but right behind the sum only one."""
+    layers = keras.layers
+    pixels = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, padding="same", name="stem")(pixels)
+    for block in ("first", "second"):
+        inner = layers.BatchNormalization(name=f"{block}_norm")(x)
+        inner = layers.ReLU(name=f"{block}_relu")(inner)
+        inner = layers.Conv2D(4, 3, padding="same", name=f"{block}_conv1")(inner)
+        inner = layers.Conv2D(4, 3, padding="same", name=f"{block}_conv2")(inner)
+        x = layers.Add(name=f"{block}_sum")([x, inner])
+    network = keras.Model(pixels, layers.Flatten(name="flat")(x))
+    assert tc.freeze_points(network) == ["stem", "first_sum", "flat"]
+
+
+def test_names_that_keras_numbers_are_not_taken_for_blocks(keras):
+    layers = keras.layers
+    parts = [layers.Conv2D(2, 3), layers.ReLU(name="re_lu")]
+    parts += [layers.Conv2D(2, 3), layers.ReLU(name="re_lu_1")]
+    parts += [layers.Conv2D(2, 3), layers.ReLU(name="block"), layers.Conv2D(2, 1, name="block_in")]
+    network = keras.Sequential([keras.Input((9, 9, 1)), *parts, layers.Flatten(name="flat")])
+    assert tc.freeze_points(network) == ["re_lu", "re_lu_1", "block", "flat"]
+
+
 def test_freeze_points_leave_the_model_alone(residual):
     weights, output = residual.get_weights(), residual.output
     tc.freeze_points(residual)

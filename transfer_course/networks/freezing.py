@@ -1,6 +1,7 @@
 """How far to freeze a backbone: by a number of layers, or up to a layer with a name."""
 
 import difflib
+from itertools import pairwise
 from numbers import Integral
 
 from transfer_course._backend import keras
@@ -14,9 +15,10 @@ from transfer_course.networks.layers import batch_norms, is_kernel, layers_by_pa
 def freeze_points(backbone) -> list[str]:
     """Return the names of the layers worth freezing up to, from the input to the output.
 
-    A place is worth it where a single tensor crosses from the layers before to the layers after,
-    and where the next layer has a kernel to train. Where a block has a name (``block3`` ends what
-    begins with ``block3_expand_conv``), the places inside it are passed over.
+    A place is worth it where a single tensor crosses from the layers before to the layers after. Of
+    the places between two layers with a kernel, which freeze the same, it is the last one. Where a
+    block has a name (``block3`` ends what begins with ``block3_expand_conv``), the places inside it
+    are passed over.
 
     Parameters
     ----------
@@ -48,13 +50,19 @@ def freeze_points(backbone) -> list[str]:
     with_kernel = [i for i, step in enumerate(steps) if _has_kernel(step.copy)]
     layers = [step.path for step in steps if isinstance(step.original, keras.Layer)]
     places = []
-    for end in [*with_kernel[1:], len(steps)]:
+    for first, last in pairwise([*(with_kernel or [0]), len(steps)]):
+        ends = range(last, first, -1)
+        end = next((end for end in ends if len(crossing(graph, end)) == 1), first)
         before = [it.path for it in steps[:end] if isinstance(it.original, keras.Layer)]
-        if before and layers.count(before[-1]) == 1 and len(crossing(graph, end)) == 1:
+        if end > first and layers.count(before[-1]) == 1:
             places.append(before[-1])
     places = list(dict.fromkeys(places))
-    blocks = tuple(f"{name}_" for name in places)
-    return [name for name in places if not name.startswith(blocks)]
+    return [name for name in places if not any(_is_inside(name, block) for block in places)]
+
+
+def _is_inside(name: str, block: str) -> bool:
+    # A number tells only that Keras has made up the name: re_lu_3 is not inside re_lu.
+    return name.startswith(f"{block}_") and not name.removeprefix(f"{block}_").isdigit()
 
 
 def freeze_up_to(backbone, freeze: int | str) -> None:
