@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from refusals import assert_refused, cases
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.preprocessing import normalize
 
 import transfer_course as tc
-from tests.refusals import assert_refused, cases
 
 
 def features_of(backbone, data):

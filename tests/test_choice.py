@@ -5,10 +5,10 @@ import signal
 
 import numpy as np
 import pytest
+from refusals import assert_refused, cases
 from sklearn.model_selection import StratifiedKFold
 
 import transfer_course as tc
-from tests.refusals import assert_refused, cases
 
 
 @pytest.fixture(scope="module")

@@ -145,8 +145,8 @@ def under(backend, net, few):
     (
         lambda net, few: compare({"quick": (tc.fine_tune, {"seed": 3})}, net, few),
         ValueError,
-        "method 'quick' has the setting 'seed', but each episode has a seed of its own: remove it, "
-        "and give compare() the first one, as in seed=5",
+        "method 'quick' has the setting 'seed', but the seed is that of the whole call: remove it, "
+        "and write seed=5 beside the methods",
     ),
     *(
         (

@@ -513,7 +513,7 @@ def test_bad_class_names_are_refused(request, call, error, message):
         lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=["a", "b"]),
         TypeError,
         "groups holds text, but whole numbers are expected: "
-        "write groups = np.unique(groups, return_inverse=True)[1]",
+        "write group_names, groups = np.unique(groups, return_inverse=True)",
     ),
     (
         lambda pixels: tc.Dataset(pixels, [0, 1], PETS, groups=[0.0, 1.0]),

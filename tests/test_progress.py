@@ -265,6 +265,8 @@ def test_training_that_diverges_says_what_to_try(backbone, draw, algorithm):
 def test_too_large_an_alpha_is_named(backbone, draw):
     with pytest.raises(FloatingPointError, match="a smaller alpha"):
         tc.l2_sp(backbone, draw[0], alpha=1e38, learning_rate=1.0, epochs=5)
+    with pytest.raises(FloatingPointError, match="or beta"):
+        tc.feature_reuse(backbone, draw[0], beta=1e38, learning_rate=1.0, epochs=5)
 
 
 def test_a_backbone_with_nan_in_it_is_named(keras, backbone, draw):

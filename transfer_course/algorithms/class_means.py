@@ -1,6 +1,7 @@
 """Class means: no training at all, each class is the mean of its examples' features."""
 
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from transfer_course._backend import keras
 from transfer_course.algorithms._arguments import check_arguments
@@ -61,17 +62,11 @@ def class_means(backbone, train: Dataset, *, seed: int = 0):
             "learned from them: load it again, or train it anew"
         )
     centre = features.mean(axis=0)
-    directions = _directions(features - centre)
+    directions, lengths = normalize(features - centre, return_norm=True)
     classes = range(len(train.class_names))
-    means = _directions(np.stack([directions[train.labels == c].mean(axis=0) for c in classes]))
+    means = normalize([directions[train.labels == c].mean(axis=0) for c in classes])
     # The cosine, but for the length of the image's own vector, which is the same for all classes.
     # Divided by the usual length, it stays near the range of a cosine.
-    kernel = means.T / (np.linalg.norm(features - centre, axis=1).mean() or 1)
+    kernel = means.T / lengths.mean()
     model.get_layer("head").set_weights([kernel, -centre @ kernel])
     return model
-
-
-def _directions(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors (n, d) scaled to length 1; those of length 0 stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)

@@ -370,17 +370,7 @@ def _checked_labels(labels, images: int, names: tuple[str, ...]) -> np.ndarray:
             f"there are {_count(images, 'image')} but {_count(len(labels), 'label')}: "
             "give each image one label"
         )
-    if not np.issubdtype(labels.dtype, np.integer):
-        _refuse_nan("labels", labels, "write labels.astype(int)")
-        if labels.dtype.kind in "USTO":
-            found = "holds text"
-            advice = "write class_names, labels = np.unique(labels, return_inverse=True)"
-        else:
-            found = f"is {labels.dtype}{_span(labels)}"
-            advice = "write labels.astype(int), if each is whole"
-        raise TypeError(
-            f"labels {found}, but whole numbers from 0 to {len(names) - 1} are expected: {advice}"
-        )
+    _refuse_all_but_integers("labels", labels, f"from 0 to {len(names) - 1} ", "class_names")
     if not 0 <= labels.min() <= labels.max() < len(names):
         if labels.min() == 1 and labels.max() == len(names):
             advice = "if they are counted from 1, write labels - 1"
@@ -405,15 +395,7 @@ def _checked_groups(groups, images: int) -> np.ndarray:
             f"there are {_count(images, 'image')}, but groups has {len(groups)} of them: "
             "give the group of each image, or leave groups out"
         )
-    if not np.issubdtype(groups.dtype, np.integer):
-        _refuse_nan("groups", groups, "write groups.astype(int)")
-        if groups.dtype.kind in "USTO":
-            found = "holds text"
-            advice = "write groups = np.unique(groups, return_inverse=True)[1]"
-        else:
-            found = f"is {groups.dtype}{_span(groups)}"
-            advice = "write groups.astype(int), if each is whole"
-        raise TypeError(f"groups {found}, but whole numbers are expected: {advice}")
+    _refuse_all_but_integers("groups", groups, "", "group_names")
     return groups.astype(np.int64, copy=False)
 
 
@@ -446,6 +428,20 @@ def _refuse_nan(name: str, array: np.ndarray, advice: str):
             f"{name} is {array.dtype} and has NaN in {entries} of its {len(array)} entries: "
             f"fix these or leave them out, then {advice}"
         )
+
+
+def _refuse_all_but_integers(name: str, array: np.ndarray, span: str, texts: str) -> None:
+    """Raise unless an array holds integers; if it holds text, tell how to number the ``texts``."""
+    if np.issubdtype(array.dtype, np.integer):
+        return
+    _refuse_nan(name, array, f"write {name}.astype(int)")
+    if array.dtype.kind in "USTO":
+        found = "holds text"
+        advice = f"write {texts}, {name} = np.unique({name}, return_inverse=True)"
+    else:
+        found = f"is {array.dtype}{_span(array)}"
+        advice = f"write {name}.astype(int), if each is whole"
+    raise TypeError(f"{name} {found}, but whole numbers {span}are expected: {advice}")
 
 
 def _span(array: np.ndarray) -> str:

@@ -93,8 +93,8 @@ def _with_settings(name, method) -> Callable:
             )
     if "seed" in settings:
         raise ValueError(
-            f"method {name!r} has the setting 'seed', but each episode has a seed of its own: "
-            "remove it, and give compare() the first one, as in seed=5"
+            f"method {name!r} has the setting 'seed', but the seed is that of the whole call: "
+            "remove it, and write seed=5 beside the methods"
         )
     return functools.partial(function, **settings)
 

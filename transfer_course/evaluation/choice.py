@@ -112,15 +112,9 @@ def choose(
                     raise KeyboardInterrupt("Stop was pressed before anything could be chosen")
                 show(sum(map(len, shares.values())))
         sizes = [len(held_out) for _, held_out in parts]
-        table = pd.DataFrame(
-            {
-                "accuracy": {name: np.average(it, weights=sizes) for name, it in shares.items()},
-                "standard_error": {
-                    name: np.std(it, ddof=1) / np.sqrt(len(it)) for name, it in shares.items()
-                },
-            }
-        )
-        table.index.name = "method"
+        folds_of = pd.DataFrame(shares).rename_axis(columns="method")
+        accuracies = folds_of.mul(sizes, axis=0).sum() / len(train)
+        table = pd.DataFrame({"accuracy": accuracies, "standard_error": folds_of.sem()})
         best = table.accuracy.round(9).idxmax()  # of sums in another order the last bits differ
         return Choice(best, methods[best](backbone, train, seed=seed), table)
 

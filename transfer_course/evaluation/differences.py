@@ -110,10 +110,8 @@ def mean_with_interval(values) -> pd.Series:
     >>> mean_with_interval([1.0, 3.0]).to_dict()
     {'mean': 2.0, 'standard_error': 1.0, 'low': -10.7, 'high': 14.7}
     """
-    values = np.asarray(values, dtype=float)
-    mean, error = values.mean(), np.nan
-    if len(values) > 1:
-        error = values.std(ddof=1) / np.sqrt(len(values))
+    values = pd.Series(values, dtype=float)
+    mean, error = values.mean(), values.sem()
     half = stats.t.ppf(0.975, len(values) - 1) * error
     return pd.Series(
         {"mean": mean, "standard_error": error, "low": mean - half, "high": mean + half}

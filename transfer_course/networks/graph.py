@@ -103,17 +103,10 @@ def cut_before_training(graph: Graph):
     -------
     frozen, trainable : keras.Model
         From the images to the tensors that cross the cut, and from those to the output.
-    before_head : keras.Model or None
-        From the tensors that cross the cut to what the head gets. None if they are that.
     """
     acts = [isinstance(it.copy, keras.Layer) and differs_in_training(it.copy) for it in graph.steps]
     tensors = crossing(graph, acts.index(True) if True in acts else len(acts) - 1)
-    (features,) = graph.steps[-1].inputs
-    return (
-        keras.Model(graph.pixels, tensors, name="frozen"),
-        keras.Model(tensors, graph.output),
-        None if features is tensors[0] else keras.Model(tensors, features),
-    )
+    return keras.Model(graph.pixels, tensors, name="frozen"), keras.Model(tensors, graph.output)
 
 
 def _check_called_once(layer, called: set) -> None:

@@ -162,5 +162,5 @@ def _raise_diverged(model, network: CompiledNetwork, epoch: int, loss: float):
     raise FloatingPointError(
         f"training has diverged: by epoch {epoch} the loss is {loss} or weights are no longer "
         f"finite, with learning_rate={rate:g}; try learning_rate={min(rate / 10, 1e-3):g}"
-        + (", or a smaller alpha" if penalized else "")
+        + (", or a smaller alpha or beta" if penalized else "")
     )

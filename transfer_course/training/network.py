@@ -56,7 +56,7 @@ class CompiledNetwork:
         self._unseeded = keras.random.SeedGenerator(0)  # for layers that draw without a seed
         with own_random_numbers(generator=self._unseeded):
             graph = unroll(model)
-            self.frozen, self.trainable, self._before_head = cut_before_training(graph)
+            self.frozen, self.trainable = cut_before_training(graph)
         mine = {}
         for step in graph.steps:
             if isinstance(step.original, keras.Layer):
@@ -75,8 +75,8 @@ class CompiledNetwork:
         self._fingerprint = None  # of the weights in the frozen part
         for old, new in zip(model.trainable_weights, self._trainable_weights, strict=True):
             new.regularizer = copy.deepcopy(old.regularizer)
-        head = model.get_layer("head")
-        head = [mine[id(weight)] for weight in head.trainable_weights]
+        (self._features_tensor,) = graph.steps[-1].inputs
+        head = [mine[id(weight)] for weight in model.get_layer("head").trainable_weights]
         self._adam = AdamWithHeadRate(head)
         # XLA, which jit_compile would call in, is several times slower for convolutions on a CPU.
         self.trainable.compile(optimizer=self._adam, **COMPILE, jit_compile=False)
@@ -221,8 +221,16 @@ class CompiledNetwork:
 
     @cached_property
     def _head_inputs(self):
-        def head_inputs(inputs):
-            return self._before_head(inputs, training=False) if self._before_head else inputs[0]
+        if self._features_tensor is self.frozen.outputs[0]:  # they are what crosses the cut
+
+            def head_inputs(inputs):
+                return inputs[0]
+
+        else:
+            network = keras.Model(self.frozen.outputs, self._features_tensor)
+
+            def head_inputs(inputs):
+                return network(inputs, training=False)
 
         return self._compiled(head_inputs, [self._at_cut])
 
