@@ -40,8 +40,7 @@ def plain_classifier(keras, backbone, settings):
     """The start of `fine_tune(backbone, data, freeze=FREEZE, **settings)`, by hand."""
     for layer in backbone.layers[:FREEZE]:
         layer.trainable = False
-    start = keras.initializers.GlorotUniform(settings["seed"])
-    head = keras.layers.Dense(3, "softmax", kernel_initializer=start)
+    head = keras.layers.Dense(3, "softmax", kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((8, 8, 1)), backbone, head])
     adam = keras.optimizers.Adam(settings["learning_rate"])
     model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
@@ -74,7 +73,8 @@ def plain_fit(keras, backbone, data, validation_data=None, **arguments):
 def both(keras, build, data, callbacks=list, **arguments):
     """The result of ours and of plain Keras. ``callbacks`` makes new ones for each."""
     arguments = FEW | arguments
-    ours = tc.fine_tune(build(), data, freeze=FREEZE, callbacks=callbacks(), verbose=0, **arguments)
+    mine = {"head_learning_rate": arguments["learning_rate"], "callbacks": callbacks()}
+    ours = tc.fine_tune(build(), data, freeze=FREEZE, verbose=0, **mine, **arguments)
     return ours, plain_fit(keras, build(), data, callbacks=callbacks(), **arguments)
 
 

@@ -108,7 +108,7 @@ def test_the_grid_has_whole_runs_within_bounds(scenario):
 
 
 SPOTS = [
-    ("digits", AT | {"method": "feature_reuse", "learning_rate": 0.01}),
+    ("digits", AT | {"method": "feature_reuse"}),
     ("digits", AT | {"method": "l2_sp", "shots": 1, "lam": 10, "learning_rate": 0.01}),
     ("digits", AT),
     ("emoji", AT | {"method": "fine_tune", "freeze": "block15", "shots": 1}),

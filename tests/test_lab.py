@@ -196,9 +196,11 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
             "() => document.querySelector('.jp-mod-active')?.dataset.windowedListIndex"
         )
         sliders = digits.locator("input[type=range]:enabled")
-        for number in range(sliders.count()):
+        keys = ["ArrowRight", "ArrowLeft", "ArrowRight"]  # freeze, shots, learning rate
+        assert sliders.count() == len(keys)
+        for number, key in enumerate(keys):
             sliders.nth(number).focus()
-            moved(lambda: page.keyboard.press("ArrowLeft" if number else "ArrowRight"))  # noqa: B023
+            moved(lambda: page.keyboard.press(key))  # noqa: B023
         assert cell == page.evaluate(
             "() => document.querySelector('.jp-mod-active')?.dataset.windowedListIndex"
         ), "the arrow keys have left the slider for another cell"

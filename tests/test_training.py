@@ -147,14 +147,13 @@ def test_keeping_features_does_not_change_the_model(
 
 @pytest.mark.parametrize("freeze", ["inner1", "inner2"])
 def test_a_cut_inside_a_skip_connection_trains_as_plain_keras_does(keras, residual, tiny, freeze):
-    model = tc.fine_tune(residual, tiny, freeze=freeze, seed=2, **FEW)
+    model = tc.fine_tune(residual, tiny, freeze=freeze, seed=2, head_learning_rate=1e-3, **FEW)
     copy = keras.models.clone_model(residual)
     copy.set_weights(residual.get_weights())
     names = [layer.name for layer in copy.layers]
     for layer in copy.layers[: names.index(freeze) + 1]:
         layer.trainable = False
-    start = keras.initializers.GlorotUniform(2)
-    head = keras.layers.Dense(3, "softmax", kernel_initializer=start)
+    head = keras.layers.Dense(3, "softmax", kernel_initializer="zeros")
     plain = keras.Sequential([keras.Input((8, 8, 1)), copy, head])
     plain.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     random = np.random.default_rng(2)
@@ -353,7 +352,7 @@ def test_the_frozen_part_sees_each_picture_once(keras, tiny):
 
 @pytest.mark.parametrize("cache", [True, False])
 def test_each_loop_is_traced_once(keras, tiny, cache):
-    """Python runs a layer in the loop of training and in that of validation, and never again."""
+    """Python runs a layer for each thing that is compiled, and never again."""
     calls = []
 
     class Noted(keras.layers.Layer):
@@ -368,9 +367,10 @@ def test_each_loop_is_traced_once(keras, tiny, cache):
     tc.fine_tune(backbone, tiny, **settings, validation_data=tiny)
     tc.fine_tune(backbone, tiny, **settings, validation_data=tiny)
     # The first training: once when the clone is built, twice for the network that is compiled (it
-    # is unrolled, and cut), once in the loop. Others: their clone, and once the validation.
-    assert without_validation == 4
-    assert len(calls) == 4 + 1 + 1 + 1
+    # is unrolled, and cut), once for the features that set the head's rate, once in the loop.
+    # Others: their clone, and once the validation.
+    assert without_validation == 5
+    assert len(calls) == 5 + 1 + 1 + 1
 
 
 def test_a_pictures_features_do_not_depend_on_its_company(backbone, draw):

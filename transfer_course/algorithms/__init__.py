@@ -18,7 +18,7 @@ learning_rate : float
 batch_size : int, default 32
     Examples per step, as in Keras.
 seed : int, default 0
-    Draws the head, the order of the examples and all that is random in the backbone. Same seed,
+    Draws the order of the examples and all that is random in the backbone. Same seed,
     same weights, on one machine; nobody else's random numbers are touched.
 cache : bool, default True
     Run the layers before the first one that trains once per image, and keep what leaves them. False

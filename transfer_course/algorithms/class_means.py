@@ -51,7 +51,7 @@ def class_means(backbone, train: Dataset, *, seed: int = 0):
     True
     """
     check_arguments(backbone, train, epochs=1, learning_rate=1, seed=seed)
-    model = classifier(clone(backbone), train, seed)
+    model = classifier(clone(backbone), train)
     set_trainable(model.get_layer("backbone"), False)
     model.compile(keras.optimizers.Adam(), **COMPILE)
     with compiled(model) as network:

@@ -11,6 +11,7 @@ from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
 from transfer_course.networks.layers import set_trainable
 from transfer_course.training.fit import fit
+from transfer_course.training.head_rate import head_rate
 
 
 def feature_reuse(
@@ -18,7 +19,7 @@ def feature_reuse(
     train: Dataset,
     *,
     epochs: int = 100,
-    learning_rate: float = 1e-2,
+    learning_rate: float | None = None,
     beta: float = 0.0,
     **options: Unpack[Options],
 ):
@@ -35,9 +36,8 @@ def feature_reuse(
         The examples.
     epochs : int
         Passes over the examples.
-    learning_rate : float
-        That of Adam. The default is ten times Keras's: a single layer takes it, and has converged
-        after 100 epochs.
+    learning_rate : float, optional
+        That of Adam. By default a step moves no logit by more than 0.3, for features of any size.
     beta : float
         Adds the penalty β/2 · ‖w‖² on the head's kernel to the loss, as in `l2_sp`; 0 or more. With
         β = 1/(C · n) for n examples the minimum is that of scikit-learn's ``LogisticRegression(C)``
@@ -55,14 +55,15 @@ def feature_reuse(
     >>> [weight.path for weight in model.trainable_weights]
     ['classifier/head/kernel', 'classifier/head/bias']
     """
-    settings = check_arguments(
-        backbone, train, epochs=epochs, learning_rate=learning_rate, **options
-    )
+    rate = 1.0 if learning_rate is None else learning_rate  # until the features are known
+    settings = check_arguments(backbone, train, epochs=epochs, learning_rate=rate, **options)
     beta = check_number("beta", beta)
-    model = classifier(clone(backbone), train, settings["seed"])
+    model = classifier(clone(backbone), train)
     set_trainable(model.get_layer("backbone"), False)
     if beta:
         head = model.get_layer("head").kernel
         strength = keras.Variable(beta, dtype="float32", trainable=False)
         head.regularizer = L2SP(strength, start=keras.ops.zeros_like(head))
+    if learning_rate is None:
+        settings["learning_rate"] = head_rate(model, train.images)
     return fit(model, train, **settings)

@@ -12,6 +12,7 @@ from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
 from transfer_course.networks.freezing import freeze_up_to, unfreeze_if_all_is_frozen
 from transfer_course.training.fit import fit
+from transfer_course.training.head_rate import head_rate
 
 
 def fine_tune(
@@ -46,8 +47,9 @@ def fine_tune(
         That of Adam. The default is a third of Keras's: an ImageNet network with nothing frozen is
         wrecked by 1e-3.
     head_learning_rate : float, optional
-        Adam's learning rate for the head alone, by default the same. Only the head starts without
-        pretrained weights, so it may have further to go.
+        Adam's learning rate for the head alone. It is the one part without pretrained weights, so
+        it has further to go: by default its rate is such that a step moves no logit by more than
+        0.3, for features of any size. For one rate for all, as in the article, give the same here.
     **options
         batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
         `transfer_course.algorithms`, also for what is returned and raised.
@@ -64,7 +66,8 @@ def fine_tune(
         backbone, train, epochs=epochs, learning_rate=learning_rate, **options
     )
     head_learning_rate = check_head_learning_rate(head_learning_rate)
-    model = classifier(clone(backbone), train, settings["seed"])
+    model = classifier(clone(backbone), train)
     unfreeze_if_all_is_frozen(model.get_layer("backbone"), settings["verbose"])
     freeze_up_to(model.get_layer("backbone"), freeze)
+    head_learning_rate = head_learning_rate or head_rate(model, train.images)
     return fit(model, train, head_learning_rate=head_learning_rate, **settings)

@@ -20,9 +20,10 @@ def from_scratch(
 ):
     """Train the backbone's architecture from fresh weights: what transfer has to beat.
 
-    All of it trains, also layers that are frozen in the backbone. Batch normalization averages its
-    statistics over some 10 steps (momentum 0.9) instead of Keras's 100, or a short training would
-    leave them behind.
+    All of it trains, also layers that are frozen in the backbone, and all of it starts at random,
+    also the head: at zero it would give a fresh network no gradient at first, and costs points.
+    Batch normalization averages its statistics over some 10 steps (momentum 0.9) instead of Keras's
+    100, or a short training would leave them behind.
 
     Parameters
     ----------

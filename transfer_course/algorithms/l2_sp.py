@@ -15,6 +15,7 @@ from transfer_course.networks.cloning import clone
 from transfer_course.networks.freezing import freeze_up_to, unfreeze_if_all_is_frozen
 from transfer_course.networks.layers import is_kernel
 from transfer_course.training.fit import fit
+from transfer_course.training.head_rate import head_rate
 
 
 class L2SP(keras.regularizers.Regularizer):
@@ -36,7 +37,7 @@ def l2_sp(
     backbone,
     train: Dataset,
     *,
-    alpha: float | keras.Variable = 0.1,
+    alpha: float | keras.Variable = 1.0,
     beta: float | keras.Variable = 0.01,
     freeze: int | str = 0,
     epochs: int = 60,
@@ -58,9 +59,11 @@ def l2_sp(
     train : Dataset
         The examples.
     alpha, beta : float or keras.Variable
-        How hard the backbone is held to its source, and the head to zero; 0 or more. The defaults
-        pull mildly; what is best differs from task to task. Hand in a `keras.Variable` to move it
-        later: what it holds counts at the next step, with nothing compiled again.
+        How hard the backbone is held to its source, and the head to zero; 0 or more. With the
+        defaults, which were chosen on draws that no result is measured on, one picture of each
+        digit is worth a point more than to `fine_tune`. What is best differs from task to task, and
+        falls as examples grow. Hand in a `keras.Variable` to move it later: what it holds counts at
+        the next step, with nothing compiled again.
     freeze, epochs, learning_rate, head_learning_rate
         As for `fine_tune`.
     **options
@@ -70,6 +73,13 @@ def l2_sp(
 
     Notes
     -----
+    Adam divides a gradient by its usual size, and that of the penalty too. So held hard, a weight
+    does not settle at its source but swings about it, by up to the learning rate: at 0.0003 that
+    costs little, at 0.003 it costs accuracy. Decoupled from the gradient, as weight decay is in
+    AdamW, or as a bound on the distance (Gouk, Hospedales & Pontil 2021, "Distance-Based
+    Regularisation of Deep Networks for Fine-Tuning", ICLR), the pull would not swing, but this is
+    the paper's.
+
     The penalty belongs to the variables of the model that is returned, and is not part of its
     configuration: a copy by Keras, or a model saved and loaded again, has the same weights and no
     penalty.
@@ -80,8 +90,8 @@ def l2_sp(
     >>> train, test = tc.few_shot(tc.datasets.digits(), shots=5, seed=0)
     >>> backbone = tc.backbones.small_cnn()
     >>> def drift(model):
-    ...     return tc.drift_by_layer(model, backbone)["conv1"]
-    >>> drift(tc.l2_sp(backbone, train, alpha=1.0)) < drift(tc.fine_tune(backbone, train))
+    ...     return tc.drift_by_layer(model, backbone)["conv2"]
+    >>> drift(tc.l2_sp(backbone, train)) < drift(tc.fine_tune(backbone, train))
     True
     """
     settings = check_arguments(
@@ -89,13 +99,14 @@ def l2_sp(
     )
     head_learning_rate = check_head_learning_rate(head_learning_rate)
     alpha, beta = _variable("alpha", alpha), _variable("beta", beta)
-    model = classifier(clone(backbone), train, settings["seed"])
+    model = classifier(clone(backbone), train)
     unfreeze_if_all_is_frozen(model.get_layer("backbone"), settings["verbose"])
     freeze_up_to(model.get_layer("backbone"), freeze)
     for weight in filter(is_kernel, model.get_layer("backbone").trainable_weights):
         weight.regularizer = L2SP(alpha, start=weight)
     head = model.get_layer("head").kernel
     head.regularizer = L2SP(beta, start=keras.ops.zeros_like(head))
+    head_learning_rate = head_learning_rate or head_rate(model, train.images)
     return fit(model, train, head_learning_rate=head_learning_rate, **settings)
 
 

@@ -2,8 +2,6 @@
 
 from typing import Unpack
 
-import numpy as np
-
 from transfer_course.algorithms._arguments import Options, check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
@@ -22,7 +20,8 @@ def pretrain(
 ):
     """Train all of a backbone, with a head of its own, on the source task.
 
-    All of it trains, also layers that are frozen in the backbone and batch normalization.
+    All of it trains, also layers that are frozen in the backbone and batch normalization. The head
+    starts at random, as in `from_scratch`.
 
     Parameters
     ----------
@@ -56,9 +55,6 @@ def pretrain(
     settings = check_arguments(
         backbone, source, epochs=epochs, learning_rate=learning_rate, **options
     )
-    # Not the head that a target task with this seed will get: the backbone is about to be trained
-    # to fit this one, and a "new" head like it would be no new head at all.
-    head_seed = int(np.random.SeedSequence([settings["seed"], 1]).generate_state(1)[0])
-    model = classifier(clone(backbone), source, head_seed)
+    model = classifier(clone(backbone), source, settings["seed"])
     set_trainable(model, True)
     return fit(model, source, **settings)

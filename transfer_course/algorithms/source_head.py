@@ -57,7 +57,7 @@ def source_head(backbone, train: Dataset, *, source, seed: int = 0):
                 "but its head is of use only where all classes are the same: use tc.feature_reuse, "
                 "which trains a new one"
             )
-    model = classifier(clone(source.get_layer("backbone")), train, seed)
+    model = classifier(clone(source.get_layer("backbone")), train)
     set_trainable(model, False)
     model.get_layer("head").set_weights(source.get_layer("head").get_weights())
     model.compile(keras.optimizers.Adam(), **COMPILE)

@@ -142,8 +142,7 @@ def _network(backbone, data, freeze: str | None):
     for layer in inner.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
-    start = keras.initializers.GlorotUniform(0)  # where ours starts
-    head = keras.layers.Dense(len(data.class_names), "softmax", kernel_initializer=start)
+    head = keras.layers.Dense(len(data.class_names), "softmax", kernel_initializer="zeros")
     return keras.Sequential([keras.Input(data.images.shape[1:]), inner, head])
 
 
@@ -319,7 +318,7 @@ def main() -> None:
         (tc.fine_tune, "block11", 2),
     ):
         settings = {"epochs": 30, "learning_rate": 1e-2 if freeze == "features" else 3e-4}
-        extra = {} if freeze == "features" else {"freeze": freeze}
+        extra = {} if freeze == "features" else {"freeze": freeze, "head_learning_rate": 3e-4}
         found, models = rounds(
             3,
             ours=lambda: method(lite0, few, **settings, **extra),  # noqa: B023
@@ -344,7 +343,7 @@ def main() -> None:
     adapt = adapt_trainers(backbone, few, epochs=60)
     found, _ = rounds(
         7,
-        ours=lambda: tc.fine_tune(backbone, few, **settings),
+        ours=lambda: tc.fine_tune(backbone, few, head_learning_rate=3e-4, **settings),
         plain=plain(backbone, few, None, **settings),
         floor=floor(backbone, few, None, **settings),
         adapt=adapt["fine_tune"],

@@ -150,7 +150,7 @@ def points(scenario: str) -> list[dict]:
     Examples
     --------
     >>> len(points("emoji")) / EPISODES["emoji"]
-    42.0
+    38.0
     """
     positions = POSITIONS[scenario]
     every_position = [
@@ -181,12 +181,14 @@ def canonical(settings: dict) -> dict:
     --------
     >>> at = {"freeze": "all", "lam": 1.0, "shots": 5, "learning_rate": 0.01}
     >>> canonical({"method": "l2_sp", **at})
-    {'method': 'feature_reuse', 'shots': 5, 'learning_rate': 0.01}
+    {'method': 'feature_reuse', 'shots': 5}
     """
     method = settings["method"]
     if method in ("fine_tune", "l2_sp") and settings["freeze"] == ALL:
         method = "feature_reuse"
-    matter = ["shots", "learning_rate"]
+    matter = ["shots"]
+    if method != "feature_reuse":  # the head has a rate of its own
+        matter.append("learning_rate")
     if method in ("fine_tune", "l2_sp"):
         matter.insert(0, "freeze")
     if method == "l2_sp":
@@ -232,7 +234,7 @@ def measure(
     settings : dict
         A position of each control, as in `POSITIONS`.
     episode : int
-        Draws the shots, the head and the order of the images.
+        Draws the shots and the order of the images.
     report : callable, optional
         Called with the curves so far, whenever they have grown.
     given_up : callable, optional
@@ -350,7 +352,7 @@ def load_grid(scenario: str) -> dict[str, list]:
     Examples
     --------
     >>> grid = load_grid("digits")
-    >>> len(grid["feature_reuse 5 0.01"])
+    >>> len(grid["feature_reuse 5"])
     3
     """
     return json.loads((RESULTS / f"explorer_{scenario}.json").read_text("ascii"))

@@ -81,7 +81,7 @@ def measure(method: str, shots: int, episode: int) -> dict[str, float]:
     elif method == "feature reuse":
         model = tc.feature_reuse(backbone, train, seed=episode)
     else:
-        model = tc.fine_tune(backbone, train, learning_rate=1e-3, seed=episode)
+        model = tc.fine_tune(backbone, train, seed=episode)
     return {"accuracy": tc.accuracy(model, test)}
 
 

@@ -10,7 +10,7 @@ _CLASSES = "classes_"
 
 
 @usual_settings()
-def classifier(backbone, data: Dataset, seed: int):
+def classifier(backbone, data: Dataset, seed: int | None = None):
     """Return ``Sequential([backbone, head])`` for the classes of a data set.
 
     Parameters
@@ -19,8 +19,11 @@ def classifier(backbone, data: Dataset, seed: int):
         Becomes part of the result, so hand in a copy.
     data : Dataset
         Has the shape of the images and the names of the classes.
-    seed : int
-        Draws the head's kernel (Glorot & Bengio 2010, Keras's default). Its bias is zero.
+    seed : int, optional
+        Draws the head's kernel as Keras does by default (Glorot & Bengio 2010), for a backbone that
+        knows nothing yet. By default the head starts at zero, with all classes equally likely: a
+        random head is an opinion about the features, and fine-tuning bends a pretrained backbone to
+        fit it.
 
     Returns
     -------
@@ -29,10 +32,11 @@ def classifier(backbone, data: Dataset, seed: int):
         float32 whatever the dtype policy, since float16 is too coarse for a cross-entropy.
     """
     backbone.name = "backbone"
+    start = "zeros" if seed is None else keras.initializers.GlorotUniform(seed)
     head = keras.layers.Dense(
         len(data.class_names),
         activation="softmax",
-        kernel_initializer=keras.initializers.GlorotUniform(seed),
+        kernel_initializer=start,
         name="head",
         dtype="float32",
     )

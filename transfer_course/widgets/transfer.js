@@ -9,13 +9,15 @@ const METHODS = {
   l2_sp: "L2-SP",
 };
 
-// The same as experiment.canonical and experiment.key: what is not used is not part of the name.
+// The same as explorer.canonical and experiment.key: what is not used is not part of the name.
 function keyOf({ method, freeze, lam, shots, learning_rate }) {
   if (freeze === "all" && method !== "from_scratch") method = "feature_reuse";
   const parts = [method];
   if (method === "fine_tune" || method === "l2_sp") parts.push(freeze);
   if (method === "l2_sp") parts.push(lam);
-  return [...parts, shots, learning_rate].join(" ");
+  parts.push(shots);
+  if (method !== "feature_reuse") parts.push(learning_rate); // the head has a rate of its own
+  return parts.join(" ");
 }
 
 function mean(values) {
@@ -131,8 +133,9 @@ function render({ model, el }) {
     if (key === "fine_tune" || key === "l2_sp")
       parts.push(`frozen up to: ${get("freeze_names")[settings.freeze]}`);
     if (key === "l2_sp") parts.push(`λ ${settings.lam}`);
-    const shots = settings.shots === 1 ? "1 shot" : `${settings.shots} shots`;
-    return [...parts, shots, `learning rate ${settings.learning_rate}`].join(", ");
+    parts.push(settings.shots === 1 ? "1 shot" : `${settings.shots} shots`);
+    if (key !== "feature_reuse") parts.push(`learning rate ${settings.learning_rate}`);
+    return parts.join(", ");
   }
 
   function drawCurves(run) {
@@ -249,6 +252,7 @@ function render({ model, el }) {
       sliders[control].show(positions[control].indexOf(settings[control]));
     sliders.freeze.use(["fine_tune", "l2_sp"].includes(settings.method));
     sliders.lam.use(used === "l2_sp");
+    sliders.learning_rate.use(used !== "feature_reuse");
     pin.textContent = pinned ? "Unpin" : "Pin this run";
 
     const runs = runsAt(settings);
