@@ -44,8 +44,8 @@ def fine_tune(
     epochs : int
         Passes over the examples.
     learning_rate : float
-        That of Adam. The default is a third of Keras's: an ImageNet network with nothing frozen is
-        wrecked by 1e-3.
+        That of Adam, for the backbone. The default is a third of Keras's: with a few digits 1e-3
+        moves a small network further than is good for it.
     head_learning_rate : float, optional
         Adam's learning rate for the head alone. It is the one part without pretrained weights, so
         it has further to go: by default its rate is such that a step moves no logit by more than
