@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import zoo
 
 import transfer_course as tc
 from transfer_course.algorithms.l2_sp import L2SP
@@ -198,14 +199,9 @@ def test_the_history_is_what_keras_reports(keras, backbone, draw):
 
 
 def test_pretrain_is_fine_tune_with_a_random_head_and_nothing_frozen(keras, backbone, draw):
-    class RandomHead(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            start = keras.initializers.GlorotUniform(FEW["seed"])((64, 10))
-            self.model.get_layer("head").kernel.assign(start)
-
     settings = FEW | {"learning_rate": 1e-3}
     one = tc.pretrain(backbone, draw[0], **settings)  # it has no batch normalization
-    settings |= {"head_learning_rate": 1e-3, "callbacks": [RandomHead()]}
+    settings |= {"head_learning_rate": 1e-3, "callbacks": [zoo.random_head(keras, FEW["seed"])]}
     other = tc.fine_tune(backbone, draw[0], **settings)
     assert_same(one.get_weights(), other.get_weights())
 

@@ -383,13 +383,7 @@ def test_fine_tuning_is_what_plain_keras_does(keras, tuned, middle, name):
 
 def standing_still(keras):
     """Settings with which nothing moves. A head of zeros would give every image the same loss."""
-
-    class RandomHead(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            kernel = self.model.get_layer("head").kernel
-            kernel.assign(keras.initializers.GlorotUniform(3)(kernel.shape))
-
-    return {"batch_size": 12, "learning_rate": 1e-12, "callbacks": [RandomHead()]}
+    return {"batch_size": 12, "learning_rate": 1e-12, "callbacks": [zoo.random_head(keras, 3)]}
 
 
 @pytest.mark.parametrize("algorithm", ["from_scratch", "feature_reuse"])

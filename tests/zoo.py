@@ -722,3 +722,14 @@ RANDOM = [
     "noise_with_a_generator_of_its_own",
 ]
 """The small ones that draw at random in training."""
+
+
+def random_head(keras, seed):
+    """A callback that gives a training a head drawn as Keras does, where ours starts at zero."""
+
+    class RandomHead(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            kernel = self.model.get_layer("head").kernel
+            kernel.assign(keras.initializers.GlorotUniform(seed)(kernel.shape))
+
+    return RandomHead()

@@ -55,7 +55,7 @@ def class_means(backbone, train: Dataset, *, seed: int = 0):
     set_trainable(model.get_layer("backbone"), False)
     model.compile(keras.optimizers.Adam(), **COMPILE)
     with compiled(model) as network:
-        features = network.head_inputs(train.images).astype("float64")
+        features = network.head_inputs(network.prepare(train, verbose=0)).astype("float64")
     if not np.isfinite(features).all():
         raise FloatingPointError(
             "the backbone gives features that are not finite (NaN or infinite), so nothing can be "

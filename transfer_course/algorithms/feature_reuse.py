@@ -11,7 +11,6 @@ from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
 from transfer_course.networks.layers import set_trainable
 from transfer_course.training.fit import fit
-from transfer_course.training.head_rate import head_rate
 
 
 def feature_reuse(
@@ -55,7 +54,7 @@ def feature_reuse(
     >>> [weight.path for weight in model.trainable_weights]
     ['classifier/head/kernel', 'classifier/head/bias']
     """
-    rate = 1.0 if learning_rate is None else learning_rate  # until the features are known
+    rate = 1.0 if learning_rate is None else learning_rate  # any, where there is none to check
     settings = check_arguments(backbone, train, epochs=epochs, learning_rate=rate, **options)
     beta = check_number("beta", beta)
     model = classifier(clone(backbone), train)
@@ -65,5 +64,5 @@ def feature_reuse(
         strength = keras.Variable(beta, dtype="float32", trainable=False)
         head.regularizer = L2SP(strength, start=keras.ops.zeros_like(head))
     if learning_rate is None:
-        settings["learning_rate"] = head_rate(model, train.images)
-    return fit(model, train, **settings)
+        settings["learning_rate"] = None
+    return fit(model, train, head_learning_rate=settings["learning_rate"], **settings)

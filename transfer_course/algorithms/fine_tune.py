@@ -12,7 +12,6 @@ from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
 from transfer_course.networks.freezing import freeze_up_to, unfreeze_if_all_is_frozen
 from transfer_course.training.fit import fit
-from transfer_course.training.head_rate import head_rate
 
 
 def fine_tune(
@@ -69,5 +68,4 @@ def fine_tune(
     model = classifier(clone(backbone), train)
     unfreeze_if_all_is_frozen(model.get_layer("backbone"), settings["verbose"])
     freeze_up_to(model.get_layer("backbone"), freeze)
-    head_learning_rate = head_learning_rate or head_rate(model, train.images)
     return fit(model, train, head_learning_rate=head_learning_rate, **settings)

@@ -56,4 +56,4 @@ def from_scratch(
     for norm in batch_norms(fresh):
         norm.momentum = 0.9
     model = classifier(fresh, train, settings["seed"])
-    return fit(model, train, **settings)
+    return fit(model, train, head_learning_rate=settings["learning_rate"], **settings)

@@ -15,7 +15,6 @@ from transfer_course.networks.cloning import clone
 from transfer_course.networks.freezing import freeze_up_to, unfreeze_if_all_is_frozen
 from transfer_course.networks.layers import is_kernel
 from transfer_course.training.fit import fit
-from transfer_course.training.head_rate import head_rate
 
 
 class L2SP(keras.regularizers.Regularizer):
@@ -106,7 +105,6 @@ def l2_sp(
         weight.regularizer = L2SP(alpha, start=weight)
     head = model.get_layer("head").kernel
     head.regularizer = L2SP(beta, start=keras.ops.zeros_like(head))
-    head_learning_rate = head_learning_rate or head_rate(model, train.images)
     return fit(model, train, head_learning_rate=head_learning_rate, **settings)
 
 

@@ -57,4 +57,4 @@ def pretrain(
     )
     model = classifier(clone(backbone), source, settings["seed"])
     set_trainable(model, True)
-    return fit(model, source, **settings)
+    return fit(model, source, head_learning_rate=settings["learning_rate"], **settings)

@@ -11,6 +11,7 @@ from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.layers import seed_layers
 from transfer_course.training import feature_cache
 from transfer_course.training.callbacks import check_callbacks, check_validation, epochs_seen
+from transfer_course.training.head_rate import IMAGES, head_rate
 from transfer_course.training.network import COMPILE, CompiledNetwork, are_finite, compiled
 
 
@@ -20,10 +21,10 @@ def fit(
     data: Dataset,
     *,
     epochs: int,
-    learning_rate: float,
+    learning_rate: float | None,
+    head_learning_rate: float | None,
     batch_size: int,
     seed: int,
-    head_learning_rate: float | None = None,
     cache: bool = True,
     verbose: int | str = "auto",
     validation_data: Dataset | None = None,
@@ -43,9 +44,9 @@ def fit(
         With the layers ``backbone`` and ``head``.
     data : Dataset
         The examples.
-    head_learning_rate : float, optional
-        Adam's learning rate for the head, by default that of the backbone. If a callback changes
-        the rate, this one changes in proportion.
+    learning_rate, head_learning_rate : float or None
+        Those of Adam for the backbone and the head. None is the one of `head_rate`, which fits the
+        features. If a callback changes the first, the second changes in proportion.
 
     Returns
     -------
@@ -62,7 +63,6 @@ def fit(
     """
     callbacks = check_callbacks(callbacks)
     validations = check_validation(validation_data, data, validation_freq, epochs)
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate), **COMPILE)
     model.stop_training = False
     seed_layers(model, seed)
     draw = np.random.default_rng(seed)
@@ -70,15 +70,20 @@ def fit(
     hooks = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
     wanted = epochs_seen(callbacks, epochs)
     with compiled(model) as network:
-        network.build_optimizer(model.optimizer, model.variables)
         network.seed_unseeded(seed)
-        network.set_head_factor((head_learning_rate or learning_rate) / learning_rate)
         cache = cache and _fits_or_say_so(network, len(data), verbose)
         with stop_button() as stop_is_pressed, progress(epochs, "epoch", verbose) as show:
             train = network.prepare(data, cache, verbose)
             if validations:
                 cache = cache and _fits(network, len(validation_data))
                 validation = network.prepare(validation_data, cache, verbose)
+            if None in (learning_rate, head_learning_rate):
+                fitting = head_rate(network.head_inputs(train.at_most(IMAGES)))
+                learning_rate = learning_rate or fitting
+                head_learning_rate = head_learning_rate or fitting
+            model.compile(optimizer=keras.optimizers.Adam(learning_rate), **COMPILE)
+            network.build_optimizer(model.optimizer, model.variables)
+            network.set_head_factor(head_learning_rate / learning_rate)
             hooks.on_train_begin()
             done, logs, was_stopped = 0, {}, False
             for chunk in _in_chunks(orders, ends=validations | wanted):

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from transfer_course.training.network import compiled
+IMAGES = 100
+"""How many images are enough: the size of the features is a mean, which more hardly move."""
 
 _STEP = 0.3
-_IMAGES = 100  # the size is a mean, and more of them hardly move it
 
 
-def head_rate(model, images: np.ndarray) -> float:
+def head_rate(features: np.ndarray) -> float:
     """Return a learning rate at which a step of Adam moves no logit of the head by more than 0.3.
 
     A step of Adam moves each weight by the learning rate or less, so a logit, Σ wᵢhᵢ, by no more
@@ -20,17 +20,18 @@ def head_rate(model, images: np.ndarray) -> float:
 
     Parameters
     ----------
-    model : keras.Sequential
-        A classifier with the layers ``backbone`` and ``head``.
-    images : numpy.ndarray
-        The examples, uint8 (n, h, w, c).
+    features : numpy.ndarray
+        What the head gets for some of the examples, (n, d).
 
     Returns
     -------
     float
         Keras's default for Adam, 0.001, if the features are all zero or not finite.
+
+    Examples
+    --------
+    >>> head_rate(np.array([[1.0, -2.0], [0.0, 3.0]]))
+    0.1
     """
-    with compiled(model) as network:
-        features = network.head_inputs(images[:: -(-len(images) // _IMAGES)])
     size = float(np.abs(features, dtype="float64").sum(axis=1).mean())
     return _STEP / size if 0 < size < np.inf else 1e-3

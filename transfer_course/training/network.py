@@ -33,6 +33,11 @@ class Prepared(NamedTuple):
     labels: object  # int64 (n,)
     cached: bool  # whether they are features
 
+    def at_most(self, images: int) -> "Prepared":
+        """Return so many of the images, evenly spaced, or all if there are no more."""
+        few = slice(None, None, -(-len(self.labels) // images))
+        return Prepared([rows[few] for rows in self.inputs], self.labels[few], self.cached)
+
 
 class CompiledNetwork:
     """A copy of a classifier, cut in two before the first layer that trains, and compiled.
@@ -186,9 +191,10 @@ class CompiledNetwork:
         """Return the probabilities float32 (n, classes) for images, uint8 (n, h, w, c)."""
         return self._predict(self._features(images, verbose=0)).numpy()
 
-    def head_inputs(self, images: np.ndarray) -> np.ndarray:
-        """Return what the head gets in inference, (n, d), for images, uint8 (n, h, w, c)."""
-        return self._head_inputs(self._features(images, verbose=0)).numpy()
+    def head_inputs(self, data: Prepared) -> np.ndarray:
+        """Return what the head gets in inference, (n, d)."""
+        inputs = data.inputs if data.cached else self._run_frozen(*data.inputs)
+        return self._head_inputs(inputs).numpy()
 
     def feature_bytes(self, images: int) -> int:
         """Return how many bytes the features of so many images take."""

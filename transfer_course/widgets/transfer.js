@@ -9,7 +9,7 @@ const METHODS = {
   l2_sp: "L2-SP",
 };
 
-// The same as explorer.canonical and experiment.key: what is not used is not part of the name.
+// The same as explorer.canonical and explorer.key: what is not used is not part of the name.
 function keyOf({ method, freeze, lam, shots, learning_rate }) {
   if (freeze === "all" && method !== "from_scratch") method = "feature_reuse";
   const parts = [method];
