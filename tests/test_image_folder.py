@@ -629,3 +629,79 @@ def test_test_images_that_are_training_images_are_told_and_left_out(train_and_te
     assert len(again) == 6
     again = tc.datasets.image_folder(train_and_test / "train", 16, class_names=train.class_names)
     assert len(again) == 6
+
+
+# Bursts
+
+
+def take(file, taken, color=RED):
+    """Save a photo that says when it was taken, unless that is None."""
+    exif = Image.Exif()
+    exif[0x0112] = 1  # an orientation; Pillow writes no EXIF without an entry of the first kind
+    if taken is not None:
+        exif.get_ifd(0x8769)[0x9003] = taken  # the EXIF of cameras, DateTimeOriginal
+    save(Image.new("RGB", (32, 32), color), file, exif=exif)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp", "png"])
+def test_photos_taken_shortly_after_one_another_are_a_group(tmp_path, ending):
+    times = {
+        "cat/a": "2026:05:01 11:59:55",  # the order of names is not that of times
+        "cat/b": "2026:05:01 12:00:15",
+        "cat/c": "2026:05:01 12:00:05",  # 10 s from either
+        "cat/d": "2026:05:01 12:00:26",  # 11 s after b
+        "dog/a": "2026:05:01 12:00:20",  # a burst goes from class to class
+        "dog/b": "2026:05:02 12:00:20",
+        "dog/c": None,
+        "dog/d": None,
+    }
+    for shade, (name, taken) in enumerate(times.items()):
+        take(tmp_path / f"{name}.{ending}", taken, color=(20 * shade, 0, 0))
+    assert tc.datasets.image_folder(tmp_path, 16).groups is None
+    groups = tc.datasets.image_folder(tmp_path, 16, burst_seconds=10).groups
+    together = {(i, j) for i in range(8) for j in range(i) if groups[i] == groups[j]}
+    of_the_first = [0, 1, 2, 3, 4]
+    assert together == {(i, j) for i in of_the_first for j in of_the_first if j < i}
+    none = tc.datasets.image_folder(tmp_path, 16, burst_seconds=0).groups
+    assert len(set(none)) == 8
+
+
+def test_bursts_are_those_of_the_photos_that_are_used(tmp_path):
+    """One is left out as a copy, and none of the others gets its place."""
+    for name, taken, shade in [
+        ("cat/1", "2026:01:01 00:00:00", 0),
+        ("cat/2", "2026:01:01 09:00:00", 0),
+        ("cat/3", "2026:01:01 09:00:01", 90),
+        ("dog/1", "2026:01:01 09:00:02", 160),
+        ("dog/2", "2026:01:01 00:00:01", 240),
+    ]:
+        take(tmp_path / f"{name}.jpg", taken, color=(shade, shade, 0))
+    with pytest.warns(UserWarning, match="2.jpg"):
+        groups = tc.datasets.image_folder(tmp_path, 16, burst_seconds=2).groups
+    assert groups[0] == groups[3] != groups[1] == groups[2]
+    cache = tmp_path / "photos.npy"
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="2.jpg"):
+            cached = tc.datasets.image_folder(tmp_path, 16, burst_seconds=2, cache=cache)
+        np.testing.assert_array_equal(cached.groups, groups)
+
+
+def test_few_shot_tests_on_other_bursts_than_it_trains_on(tmp_path):
+    for label in ("cat", "dog"):
+        for number in range(12):
+            taken = f"2026:05:01 12:{number // 3:02}:{number % 3:02}"
+            shade = (number, 9 * len(label), ord(label[0]))
+            take(tmp_path / label / f"{number}.png", taken, color=shade)
+    dataset = tc.datasets.image_folder(tmp_path, 16, burst_seconds=5)
+    assert len(set(dataset.groups)) == 4  # both classes were taken at the same minutes
+    train, test = tc.few_shot(dataset, shots=2)
+    assert len(train) == 4
+    assert not set(train.groups) & set(test.groups)
+
+
+@pytest.mark.parametrize("taken", ["", "soon", "2026:13:01 00:00:00", "0000:00:00 00:00:00", 7])
+def test_a_photo_with_a_nonsensical_time_stands_alone(tmp_path, taken):
+    take(tmp_path / "cat/1.jpg", taken)
+    take(tmp_path / "cat/2.jpg", taken, color=WHITE)
+    take(tmp_path / "dog/1.jpg", taken, color=BLUE)
+    assert len(set(tc.datasets.image_folder(tmp_path, 16, burst_seconds=9).groups)) == 3

@@ -83,6 +83,16 @@ SIZE = "use an int from 16 to 1024"
 
 @cases(
     (
+        lambda photos: tc.datasets.image_folder(photos, burst_seconds="5"),
+        TypeError,
+        "burst_seconds='5' is not a number: use a finite one of 0 or more",
+    ),
+    (
+        lambda photos: tc.datasets.image_folder(photos, burst_seconds=-1),
+        ValueError,
+        "burst_seconds=-1 is out of range: use a finite number of 0 or more",
+    ),
+    (
         lambda photos: tc.datasets.image_folder(photos / "gone"),
         FileNotFoundError,
         f"…gone cannot be opened as a folder (No such file or directory): {CHECK}",

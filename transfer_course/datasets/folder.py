@@ -13,8 +13,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from transfer_course._progress import progress
-from transfer_course._validation import as_path, check_choice, check_int, describe
+from transfer_course._validation import (
+    as_path,
+    check_choice,
+    check_int,
+    check_number,
+    describe,
+)
 from transfer_course.datasets import photo_cache
+from transfer_course.datasets.bursts import burst_of_each
 from transfer_course.datasets.dataset import Dataset, checked_names, composed
 from transfer_course.datasets.mapped import MappedImages
 from transfer_course.datasets.photo import UnreadableImage, read_photo
@@ -39,6 +46,7 @@ def image_folder(
     errors: str = "raise",
     class_names: Sequence[str] | None = None,
     cache: str | PathLike | None = None,
+    burst_seconds: float | None = None,
 ) -> Dataset:
     """Read your own images from ``path/<class>/<file>``, as in photos/cat/1.jpg, photos/dog/2.png.
 
@@ -62,6 +70,10 @@ def image_folder(
     cache : str or os.PathLike, optional
         A file, such as "photos.npy", for more images than fit into memory. They are written to it
         and stay there: see `MappedImages`. The next call reads only the images that have changed.
+    burst_seconds : float, optional
+        Makes groups of photos that were taken at most so long after one another, by the times that
+        cameras write into photos (EXIF), so that `few_shot` does not test on nearly the photos that
+        were trained on. A file without a time stands alone. By default there are no groups.
 
     Returns
     -------
@@ -74,7 +86,8 @@ def image_folder(
     OSError
         A folder cannot be opened, or the cache cannot be written.
     TypeError
-        ``image_size`` is not a whole number, or ``path`` or ``cache`` is not a path.
+        ``image_size`` is not a whole number, ``path`` or ``cache`` is not a path, or
+        ``burst_seconds`` is not a number.
     ValueError
         There are fewer than two classes, a class has no images, an image cannot be read or is far
         too large, the same image is in two classes, a folder is not among ``class_names``,
@@ -105,6 +118,8 @@ def image_folder(
     image_size = check_int("image_size", image_size, at_least=16, at_most=1024)
     check_choice("fit", fit, ("crop", "pad"))
     check_choice("errors", errors, ("raise", "skip"))
+    if burst_seconds is not None:
+        burst_seconds = check_number("burst_seconds", burst_seconds)
     root = as_path("path", path, "give the folder's name as text")
     folders = _class_folders(root, class_names)
     elsewhere = {} if class_names is None else _elsewhere(root, class_names, image_size)
@@ -153,7 +168,10 @@ def image_folder(
                 f"no image in class folder {folder} can be used"
                 f"{f' ({reason})' if reason else ''}: add some that can, or remove the folder"
             )
-    dataset = Dataset(_rows(images, kept), labels, class_names)
+    groups = None
+    if burst_seconds is not None:
+        groups = burst_of_each([files[i] for i in kept], burst_seconds)
+    dataset = Dataset(_rows(images, kept), labels, class_names, groups)
     _origins[dataset] = root.resolve(), {digests[i]: files[i] for i in kept}
     return dataset
 
