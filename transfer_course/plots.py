@@ -2,9 +2,9 @@
 
 Lines differ in marker and dash as well as in colour, so that they can be told apart in grey; the
 colours are those of Okabe & Ito, which the colour-blind can tell apart. The algorithms of the
-package have the same colour and marker in every figure, also under names such as "fine-tuning"; a
-variant of one, such as "fine-tuning, half", has its colour. Others get theirs in alphabetical
-order.
+package and their baselines have the same colour and marker in every figure, also under names such
+as "fine-tuning"; a variant of one, such as "fine-tuning, half", has its colour. Others get theirs
+in alphabetical order.
 """
 
 from itertools import cycle
@@ -22,6 +22,9 @@ _ALGORITHMS = {  # by their names in small letters and digits alone
     "finetune": ("#D55E00", "s", "--"),
     "finetuning": ("#D55E00", "s", "--"),
     "l2sp": ("#009E73", "^", "-."),
+    "classmeans": ("#CC79A7", "p", (0, (5, 1))),
+    "logisticregression": ("#E69F00", "d", (0, (3, 1, 1, 1))),
+    "sourcehead": ("#56B4E9", "8", (0, (1, 1))),
 }
 # Three colours and seven markers have no common divisor, so 21 names look different.
 _OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
