@@ -8,20 +8,41 @@ import subprocess
 import sys
 from importlib import resources
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import transfer_course as tc
+from transfer_course.experiments import fair, worlds
 from transfer_course.experiments.__main__ import main
+from transfer_course.experiments._results import module_and_scenario
+from transfer_course.networks.cloning import clone_with_fresh_weights
 
 TABLES = [name for name in tc.experiments.NAMES if not name.startswith("explorer_")]
 tables = pytest.mark.parametrize("name", TABLES)
+each_world = pytest.mark.parametrize("world", worlds.SHOTS)
 RESULTS = resources.files("transfer_course.experiments") / "results"
+
+
+@pytest.fixture(autouse=True)
+def no_solar_cells_needed_where_they_are_left_out(request):
+    """An instructor can leave them out: see instructors.md. Tables are read without them."""
+    wanted = request.node.callspec.params.values() if hasattr(request.node, "callspec") else ()
+    measured = "long" in request.keywords and {"tuning_solar_cells", "fair_solar_cells"} & {*wanted}
+    reads_only = request.node.name.startswith("test_what_was_chosen")
+    if measured or ("solar_cells" in wanted and not reads_only):
+        pytest.importorskip("elpv_dataset")
+
+
+def experiment_and_points(name):
+    module, scenario = module_and_scenario(name)
+    experiment = getattr(tc.experiments, module)
+    return experiment, experiment.points(*scenario)
 
 
 @tables
 def test_the_table_has_a_row_for_each_point_in_their_order(name):
-    points = pd.DataFrame(getattr(tc.experiments, name).points())
+    points = pd.DataFrame(experiment_and_points(name)[1])
     table = tc.experiments.load(name)
     assert not points.duplicated().any()
     pd.testing.assert_frame_equal(table[points.columns], points, check_dtype=False)
@@ -31,13 +52,16 @@ def test_the_table_has_a_row_for_each_point_in_their_order(name):
 @tables
 def test_points_measured_again_give_what_the_table_says(name):
     """The cheapest points that the module names; accuracies differ a little between machines."""
-    experiment = getattr(tc.experiments, name)
-    points, table = experiment.points(), tc.experiments.load(name)
-    for number in experiment.SPOT_CHECKS:
+    experiment, points = experiment_and_points(name)
+    table = tc.experiments.load(name)
+    checks = experiment.SPOT_CHECKS
+    for number in checks[module_and_scenario(name)[1][0]] if isinstance(checks, dict) else checks:
         found = experiment.measure(**points[number])
         assert found and set(found) == set(table.columns) - set(points[number])
         for column, value in found.items():
-            assert table[column][number] == pytest.approx(value, abs=0.04), (number, column)
+            by_ratio = column in ("log_loss", "distance", "temperature")
+            near = pytest.approx(value, **({"rel": 0.25} if by_ratio else {"abs": 0.04}))
+            assert table[column][number] == near, (number, column)
 
 
 @pytest.mark.parametrize("scenario", tc.experiments.explorer.POSITIONS)
@@ -73,6 +97,137 @@ def test_reading_results_loads_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+# The worlds
+
+
+@each_world
+def test_no_image_and_no_group_is_in_both_parts_of_a_target(world):
+    parts = worlds.target(world)
+    development, report = ({image.tobytes() for image in part.images} for part in parts)
+    assert not development & report
+    if parts.report.groups is not None:
+        assert not set(parts.development.groups) & set(parts.report.groups)
+
+
+@each_world
+def test_the_report_has_images_for_all_shots_and_draws(world):
+    report = worlds.target(world).report
+    for shots in worlds.SHOTS[world]:
+        for episode in range(fair.EPISODES[world]):
+            train, test = tc.few_shot(report, shots, seed=episode)
+            assert len(train) == shots * len(report.class_names)
+            assert set(test.labels) == set(range(len(report.class_names)))
+
+
+def test_the_source_of_the_new_classes_has_never_seen_them():
+    names = tc.class_names(worlds.source("new_classes", 0).model)
+    assert not set(names) & set(worlds.target("new_classes").report.class_names)
+
+
+def test_both_styles_of_emoji_are_divided_alike():
+    color, line = (worlds.emoji(style).report for style in ("color", "line"))
+    assert (color.labels == line.labels).all()
+    whole = tc.datasets.emoji("color", 96), tc.datasets.emoji("line", 96)
+    places = [
+        [int(np.flatnonzero((of.images == image).all((1, 2, 3)))[0]) for image in part.images]
+        for part, of in zip((color, line), whole, strict=True)
+    ]
+    assert places[0] == places[1]
+
+
+@each_world
+def test_what_was_chosen_is_the_best_on_the_tuning_draws(world):
+    table = tc.experiments.load(f"tuning_{world}")
+    for (method, shots), settings in fair.chosen(world).items():
+        candidates = fair.CANDIDATES[method]
+        rows = table[(table.method == method) & (table.shots <= shots)]
+        rows = rows[rows.shots == rows.shots.max()]
+        means = [rows[rows.candidate == n].accuracy.mean() for n in range(len(candidates))]
+        level = [n for n, mean in enumerate(means) if mean > max(means) - 1.5e-4]
+        assert settings == candidates[level[0]]
+
+
+@pytest.mark.parametrize("method", ["from_scratch", "feature_reuse", "fine_tune", "l2_sp"])
+@pytest.mark.parametrize(("shots", "in_an_epoch"), [(1, 1), (20, 7), (50, 16)])
+def test_every_method_takes_as_many_steps_as_any_other(method, shots, in_an_epoch):
+    train, _ = tc.few_shot(worlds.target("digits").report, shots, seed=0)
+    model = fair.trained("digits", method, {}, tc.backbones.small_cnn(), train, seed=0)
+    assert abs(int(model.optimizer.iterations) - 200) <= in_an_epoch / 2
+
+
+@pytest.mark.parametrize("world", ["digits", "new_classes", "emoji"])
+def test_a_source_still_does_its_own_task_and_a_fresh_network_does_not(world):
+    source = worlds.source(world, 0)
+    assert source.kept(source.backbone) > 0.9
+    assert source.kept(clone_with_fresh_weights(source.backbone, seed=1)) < 0.5
+
+
+@pytest.mark.parametrize("part", tc.experiments.which_part.PARTS)
+def test_one_part_trains_alone(part):
+    model = tc.pretrain(tc.backbones.small_cnn(), tc.datasets.digits("01"), epochs=1, verbose=0)
+    tc.experiments.which_part.train_only(model, part)
+    trains = {weight.path.split("/")[-2] for weight in model.trainable_weights}
+    assert trains == ({*tc.experiments.which_part.PARTS} - {"all"} if part == "all" else {part})
+
+
+def test_the_scores_of_a_draw_are_scikit_learns():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+    point = {"world": "digits", "shots": 2, "source": 0, "episode": 3}
+    found = fair.measure(**point, method="majority")
+    _, test = tc.few_shot(worlds.target("digits").report, 2, seed=3)
+    most = pd.Series(test.labels).mode()[0]
+    assert found["accuracy"] == accuracy_score(test.labels, np.full(len(test), most))
+    assert found["balanced_accuracy"] == pytest.approx(0.1)
+    train, _ = tc.few_shot(worlds.target("digits").report, 2, seed=3)
+    backbone = worlds.source("digits", 0).backbone
+    head = LogisticRegression(max_iter=3000).fit(backbone.predict(train.images), train.labels)
+    guesses = head.predict(backbone.predict(test.images))
+    found = fair.measure(**point, method="logistic_regression")
+    assert found["accuracy"] == accuracy_score(test.labels, guesses)
+    assert found["balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(test.labels, guesses)
+    )
+    own = worlds.source("digits", 0).model
+    found = fair.measure(**point, method="source_head")
+    right = own.predict(test.images, verbose=0).argmax(axis=1) == test.labels
+    assert found["accuracy"] == pytest.approx(right.mean(), abs=0.002)
+
+
+def test_calibration_is_that_of_guo_et_al():
+    from sklearn.metrics import log_loss
+
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(20_000, 3))
+    true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (true.cumsum(axis=1) < random.random((len(true), 1))).sum(axis=1)
+    shift = tc.experiments.shift
+    assert shift.calibration_error(true, labels) < 0.02
+    sure = true**3 / (true**3).sum(axis=1, keepdims=True)  # three times too sure
+    assert shift.calibration_error(sure, labels) > 0.1
+    assert shift.best_temperature(sure, labels) == pytest.approx(3, rel=0.05)
+    assert shift.log_loss(sure, labels, temperature=1) == pytest.approx(log_loss(labels, sure))
+    assert shift.log_loss(sure, labels, temperature=3) == pytest.approx(log_loss(labels, true))
+
+
+def test_the_average_is_half_way_between_the_head_alone_and_the_head_first(monkeypatch):
+    shift = tc.experiments.shift
+    monkeypatch.setitem(fair.STEPS, "emoji", 4)
+    train, _ = tc.few_shot(worlds.emoji("color").report, 1, seed=0)
+    head_alone = shift._head_alone(worlds.source("emoji", 0).backbone, train, 0).get_weights()
+    made = [shift._trained.__wrapped__(1, 0, name) for name in ("head_first", "averaged")]
+    head_first, averaged = (model.get_weights() for model in made)
+    moved = 0
+    for a, b, c in zip(head_alone, head_first, averaged, strict=True):
+        np.testing.assert_allclose(c, (a + b) / 2, atol=1e-6)
+        moved += not np.array_equal(a, b)
+    # What fine_tune moves, and nothing else: what is behind the last frozen block, and the head.
+    backbone = worlds.source("emoji", 0).backbone
+    tuned = tc.fine_tune(backbone, train, freeze=worlds.FREEZE["emoji"], epochs=1, verbose=0)
+    assert 0 < moved == len(tuned.trainable_weights)
+
+
 # The command
 
 
@@ -81,8 +236,8 @@ def remembered(monkeypatch):
     """Experiments that only remember what they measured, which takes no time."""
 
     def remember(name):
-        experiment = getattr(tc.experiments, name)
-        points, table = experiment.points(), tc.experiments.load(name)
+        experiment, points = experiment_and_points(name)
+        table = tc.experiments.load(name)
         measured = table.drop(columns=list(points[0])).to_dict("records")
         runs = [(point, run) for point, run in zip(points, measured, strict=True)]
         monkeypatch.setattr(

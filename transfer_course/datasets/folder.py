@@ -71,9 +71,10 @@ def image_folder(
         A file, such as "photos.npy", for more images than fit into memory. They are written to it
         and stay there: see `MappedImages`. The next call reads only the images that have changed.
     burst_seconds : float, optional
-        Makes groups of photos that were taken at most so long after one another, by the times that
-        cameras write into photos (EXIF), so that `few_shot` does not test on nearly the photos that
-        were trained on. A file without a time stands alone. By default there are no groups.
+        Puts photos into one group if each was taken within this many seconds of the one before, by
+        the times that cameras write into photos (EXIF), so that `few_shot` does not test on
+        near-copies of what was trained on. A file without a time is a group of its own. Each call
+        reads the metadata of every file. By default there are no groups.
 
     Returns
     -------

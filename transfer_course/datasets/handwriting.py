@@ -29,7 +29,7 @@ def mnist(classes: str = NAMES) -> Dataset:
     TypeError
         ``classes`` is not text.
     ValueError
-        ``classes`` is empty, or holds something else than digits, or one twice.
+        ``classes`` is empty, or holds anything other than digits, or a digit twice.
 
     Notes
     -----

@@ -5,8 +5,9 @@
 ['world', 'shots', 'method', 'episode', 'accuracy', 'train_accuracy']
 
 Each experiment is a module. ``points()`` lists its settings, ``measure(**point)`` trains networks
-with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests. The module
-`explorer` makes two, ``explorer_digits`` and ``explorer_emoji``; its ``points`` takes the scenario.
+with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests. The modules
+`explorer`, `tuning` and `fair` make several, such as ``explorer_digits`` and ``explorer_emoji``;
+their ``points`` take the scenario, or the world.
 
 ``python -m transfer_course.experiments`` measures everything again and replaces the results.
 ``python -m transfer_course.experiments.benchmark`` measures how fast the course is.
@@ -19,13 +20,20 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "dissimilar",
         "explorer",
+        "fair",
         "fine_tuning_emoji",
         "l2_sp_emoji",
         "labels",
+        "lambda_by_labels",
         "related_methods",
+        "shift",
         "sources",
+        "tuning",
         "which_method",
+        "which_part",
+        "worlds",
     ],
     submod_attrs={"_results": ["NAMES", "load"]},
 )

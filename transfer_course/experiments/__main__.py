@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from transfer_course._progress import stop_button
-from transfer_course.experiments._results import NAMES, RESULTS
+from transfer_course.experiments._results import NAMES, RESULTS, module_and_scenario
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(
         prog="python -m transfer_course.experiments",
-        description="Measure experiments again and replace their results. All of them take an "
-        "hour or so.",
+        description="Measure experiments again and replace their results. All of them take three "
+        "hours or so, none more than one.",
         epilog="The files of an experiment that is interrupted stay as they were.",
     )
     parser.add_argument(
@@ -44,10 +44,11 @@ def main(arguments: list[str] | None = None) -> None:
         type=_folder,
         default=RESULTS,
         metavar="FOLDER",
-        help="where to write the results (default: into the package, where load() reads them)",
+        help="where to write the results (default: into the package, where load() reads them; "
+        "there fair_* and shift find the settings that tuning_* found)",
     )
     chosen = parser.parse_args(arguments)
-    for name in chosen.names or NAMES:
+    for name in sorted(chosen.names or NAMES, key=NAMES.index):
         is_explorer = name.startswith("explorer_")
         measure_again, kind = (_grid, "json") if is_explorer else (_table, "csv")
         path = chosen.output / f"{name}.{kind}"
@@ -64,8 +65,9 @@ def _folder(text: str) -> Path:
 
 def _table(name: str) -> str:
     """A CSV with a row for each point."""
-    experiment = importlib.import_module(f"transfer_course.experiments.{name}")
-    points = experiment.points()
+    module, scenario = module_and_scenario(name)
+    experiment = importlib.import_module(f"transfer_course.experiments.{module}")
+    points = experiment.points(*scenario)
     runs = _measured(name, experiment, points)
     rows = [point | run for point, run in zip(points, runs, strict=True)]
     return pd.DataFrame(rows).to_csv(index=False, float_format="%.4f", lineterminator="\n")
@@ -75,7 +77,7 @@ def _grid(name: str) -> str:
     """A JSON object with a line for each position of the explorer's controls: its runs."""
     from transfer_course.experiments import explorer
 
-    points = explorer.points(name.removeprefix("explorer_"))
+    points = explorer.points(*module_and_scenario(name)[1])
     grid = {}
     for point, run in zip(points, _measured(name, explorer, points), strict=True):
         grid.setdefault(explorer.key(point["settings"]), []).append(explorer.packed(run))

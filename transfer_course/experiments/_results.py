@@ -4,16 +4,41 @@ from pathlib import Path
 
 from transfer_course._validation import check_choice
 
+# In the order in which they are measured: the fair tables and shift use what the tuning found.
 NAMES = (
     "explorer_digits",
     "explorer_emoji",
+    "tuning_digits",
+    "tuning_new_classes",
+    "tuning_emoji",
+    "tuning_solar_cells",
+    "fair_digits",
+    "fair_new_classes",
+    "fair_emoji",
+    "fair_solar_cells",
+    "dissimilar",
     "fine_tuning_emoji",
     "l2_sp_emoji",
     "labels",
+    "lambda_by_labels",
     "related_methods",
+    "shift",
     "which_method",
+    "which_part",
 )
 RESULTS = Path(__file__).with_name("results")
+
+
+def module_and_scenario(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the module that measures an experiment, and the arguments of its ``points``.
+
+    Examples
+    --------
+    >>> module_and_scenario("fair_new_classes"), module_and_scenario("which_method")
+    (('fair', ('new_classes',)), ('which_method', ()))
+    """
+    module, _, scenario = name.partition("_")
+    return (module, (scenario,)) if module in ("explorer", "tuning", "fair") else (name, ())
 
 
 def load(name: str):

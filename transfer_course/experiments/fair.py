@@ -1,0 +1,188 @@
+"""Feature reuse, fine-tuning, L2-SP and their baselines, compared fairly.
+
+Each of the four `worlds` has two tables. ``tuning_digits`` and the like are measured on images and
+draws for development: what each method reaches with four candidates of its own settings.
+``fair_digits`` and the like are measured on the other images, each method with the candidate that
+was best for that number of shots. All methods that train take `STEPS` steps, rounded to whole
+epochs, whatever the number of examples: so more shots do not mean more training.
+
+Baselines have nothing to choose: class means and scikit-learn's logistic regression at its
+defaults (C = 1), both on the source's features; the source's own head, which needs no label, where
+the classes agree; and the most frequent class of the test set.
+
+A world takes ten minutes to three quarters of an hour::
+
+    python -m transfer_course.experiments tuning_digits fair_digits
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
+
+import transfer_course as tc
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.experiments import _results, worlds
+
+STEPS = {"digits": 200, "new_classes": 200, "emoji": 100, "solar_cells": 100}
+BATCH = 32
+CANDIDATES = {
+    "from_scratch": [{"learning_rate": rate} for rate in (3e-4, 1e-3, 3e-3, 1e-2)],
+    "feature_reuse": [{"learning_rate": rate} for rate in (1e-3, 3e-3, 1e-2, 3e-2)],
+    "fine_tune": [{"learning_rate": rate} for rate in (1e-4, 3e-4, 1e-3, 3e-3)],
+    "l2_sp": [
+        {"learning_rate": rate, "alpha": alpha}
+        for rate, alpha in ((3e-3, 0.01), (3e-4, 1), (1e-3, 0.1), (1e-3, 1))
+    ],
+}
+BASELINES = ["class_means", "logistic_regression", "source_head", "majority"]
+EPISODES = {"digits": 20, "new_classes": 20, "emoji": 10, "solar_cells": 10}  # per source
+SPOT_CHECKS = {"digits": [1, 4, 962], "new_classes": [1], "emoji": [0, 3], "solar_cells": [3]}
+
+
+def points(world: str) -> list[dict]:
+    """Return the arguments of `measure` for each row of the results of a world.
+
+    Parameters
+    ----------
+    world : str
+        One of those in `worlds`.
+
+    Returns
+    -------
+    list of dict
+
+    Examples
+    --------
+    >>> points("digits")[0]
+    {'world': 'digits', 'shots': 1, 'source': 0, 'episode': 0, 'method': 'from_scratch'}
+    """
+    names = [*worlds.methods(world), *BASELINES]
+    if world != "digits":
+        names.remove("source_head")
+    return [
+        {"world": world, "shots": shots, "source": source, "episode": episode, "method": method}
+        for shots in worlds.SHOTS[world]
+        for source in worlds.SOURCES[world]
+        for episode in range(EPISODES[world])
+        for method in names
+    ]
+
+
+def measure(world: str, shots: int, source: int, episode: int, method: str) -> dict[str, float]:
+    """Learn from one draw of the images for the report, with the settings that were chosen.
+
+    Parameters
+    ----------
+    world : str
+        One of those in `worlds`.
+    shots : int
+        Training images per class.
+    source : int
+        The seed of the source network.
+    episode : int
+        The draw of the training images, and the seed of the training.
+    method : str
+        A key of `CANDIDATES`, or one of `BASELINES`.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` and ``balanced_accuracy`` on the images to test on; ``train_accuracy``; and
+        ``kept``, the share of the source task that the network still does: of MNIST's held-out
+        digits those that it names, and of about 100 of the target's images those for which Lite0
+        gives the answer that it gave before. All from 0 to 1. ``from_scratch`` and ``majority``
+        do not depend on the source, so their accuracies repeat for each.
+    """
+    start = worlds.source(world, source)
+    train, test = tc.few_shot(worlds.target(world).report, shots, seed=episode)
+    if method == "majority":
+        return _scores(test, np.full(len(test), np.bincount(test.labels).argmax()), np.nan, start)
+    if method == "logistic_regression":
+        head = LogisticRegression(max_iter=3000)
+        features = start.backbone.predict(train.images, verbose=0)
+        head.fit(features, train.labels)
+        guesses = head.predict(start.backbone.predict(test.images, verbose=0))
+        return _scores(test, guesses, head.score(features, train.labels), start)
+    if method == "class_means":
+        model = tc.class_means(start.backbone, train)
+    elif method == "source_head":
+        model = tc.source_head(start.backbone, train, source=start.model)
+    else:
+        settings = chosen(world)[method, shots]
+        model = trained(world, method, settings, start.backbone, train, seed=episode)
+    guesses = tc.predict(model, test.images).argmax(axis=1)
+    fitted = tc.accuracy(model, train)
+    return _scores(test, guesses, fitted, start, model.get_layer("backbone"))
+
+
+def trained(world: str, method: str, settings: dict, backbone, train: Dataset, seed: int):
+    """Return what a method makes of examples in about `STEPS` steps.
+
+    Parameters
+    ----------
+    world : str
+        One of those in `worlds`.
+    method : str
+        A key of `CANDIDATES`.
+    settings : dict
+        One of the candidates, or others that the method takes.
+    backbone : keras.Model
+        The source network.
+    train : tc.Dataset
+        The examples.
+    seed : int
+        Of the training.
+
+    Returns
+    -------
+    keras.Sequential
+    """
+    if method in ("fine_tune", "l2_sp"):
+        settings = {"freeze": worlds.FREEZE[world]} | settings
+    epochs = round(STEPS[world] / math.ceil(len(train) / BATCH))
+    return getattr(tc, method)(
+        backbone, train, epochs=epochs, batch_size=BATCH, seed=seed, verbose=0, **settings
+    )
+
+
+@cache
+def chosen(world: str) -> dict[tuple[str, int], dict]:
+    """Return the best candidate of each method at each number of shots, on the tuning draws.
+
+    Parameters
+    ----------
+    world : str
+        One of those in `worlds`.
+
+    Returns
+    -------
+    dict of (str, int) to dict
+        Method and shots to settings. Of candidates that are level the first; where development has
+        too few images for so many shots, what is best with fewer.
+    """
+    table = _results.load(f"tuning_{world}")
+    means = table.groupby(["method", "shots", "candidate"]).accuracy.mean()
+    highest = means.groupby(["method", "shots"]).transform("max")
+    # The table has four decimals, so means that are level can differ by 0.0001.
+    best = (means > highest - 1.5e-4).astype(int).groupby(["method", "shots"]).idxmax()
+    found = {}
+    for method in worlds.methods(world):
+        for shots in worlds.SHOTS[world]:
+            nearest = max(known for known in best[method].index if known <= shots)
+            found[method, shots] = CANDIDATES[method][best[method, nearest][2]]
+    return found
+
+
+def _scores(test: Dataset, guesses, train_accuracy: float, start, backbone=None) -> dict:
+    classes = range(len(test.class_names))
+    return {
+        "accuracy": float((guesses == test.labels).mean()),
+        "balanced_accuracy": float(
+            recall_score(test.labels, guesses, labels=classes, average="macro")
+        ),
+        "train_accuracy": float(train_accuracy),
+        "kept": start.kept(start.backbone if backbone is None else backbone),
+    }

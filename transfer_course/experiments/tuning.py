@@ -1,0 +1,74 @@
+"""The accuracy of each candidate setting on the images for development.
+
+`fair` chooses its settings from these tables. A world takes five to twenty minutes.
+"""
+
+import transfer_course as tc
+from transfer_course.experiments import fair, worlds
+
+EPISODES = {"digits": 6, "new_classes": 6, "emoji": 4, "solar_cells": 4}
+SEED = 1000  # of the first draw, so that the report uses none of them
+MOST_SHOTS = {"digits": 50, "new_classes": 50, "emoji": 5, "solar_cells": 5}
+SPOT_CHECKS = {"digits": [24, 54], "new_classes": [24], "emoji": [0, 16], "solar_cells": [0]}
+
+
+def points(world: str) -> list[dict]:
+    """Return the arguments of `measure` for each row of the results of a world.
+
+    Parameters
+    ----------
+    world : str
+        One of those in `worlds`.
+
+    Returns
+    -------
+    list of dict
+
+    Examples
+    --------
+    >>> points("emoji")[0]
+    {'world': 'emoji', 'shots': 1, 'method': 'feature_reuse', 'candidate': 0, 'episode': 0}
+    """
+    return [
+        {
+            "world": world,
+            "shots": shots,
+            "method": method,
+            "candidate": candidate,
+            "episode": episode,
+        }
+        for shots in worlds.SHOTS[world]
+        if shots <= MOST_SHOTS[world]
+        for method in worlds.methods(world)
+        for candidate in range(len(fair.CANDIDATES[method]))
+        for episode in range(EPISODES[world])
+    ]
+
+
+def measure(world: str, shots: int, method: str, candidate: int, episode: int) -> dict[str, float]:
+    """Learn from one draw of the images for development.
+
+    Parameters
+    ----------
+    world : str
+        One of those in `worlds`.
+    shots : int
+        Training images per class.
+    method : str
+        A key of `fair.CANDIDATES`.
+    candidate : int
+        Which of its settings.
+    episode : int
+        The draw of the training images, and the seed of the training and of the source network.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` on the images for development that were not drawn, from 0 to 1.
+    """
+    seed = SEED + episode
+    backbone = worlds.source(world, seed).backbone
+    train, test = tc.few_shot(worlds.target(world).development, shots, seed=seed)
+    settings = fair.CANDIDATES[method][candidate]
+    model = fair.trained(world, method, settings, backbone, train, seed=seed)
+    return {"accuracy": tc.accuracy(model, test)}

@@ -1,0 +1,183 @@
+"""The worlds of the fair table: a source each, and a target in two parts.
+
+Settings are chosen on the first part, ``development``, and results are measured on the second,
+``report``. No image is in both; where images come in groups, no group is.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import transfer_course as tc
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.experiments import sources
+
+SHOTS = {
+    "digits": (1, 5, 20, 50),
+    "new_classes": (1, 5, 20, 50),
+    "emoji": (1, 5, 10),
+    "solar_cells": (1, 5),
+}
+SOURCES = {  # the seeds of the source networks; of ImageNet's there is one
+    "digits": (0, 1, 2),
+    "new_classes": (0, 1, 2),
+    "emoji": (0,),
+    "solar_cells": (0,),
+}
+# The last layer that fine-tuning and L2-SP freeze. Of Lite0 the last three of 16 blocks train, and
+# the convolution behind them: more than half of its three million weights.
+FREEZE = {"digits": 0, "new_classes": 0, "emoji": "block13", "solar_cells": "block13"}
+_SMALL = ("digits", "new_classes")
+_FEW = 24  # a class with fewer images is for the report alone
+
+
+class Target(NamedTuple):
+    """A target task, in two parts that share no image and no group."""
+
+    development: Dataset
+    report: Dataset
+
+
+class Source(NamedTuple):
+    """A source network."""
+
+    model: object  # with its head, if that is a Keras model of this package, or None
+    backbone: object
+    kept: Callable  # backbone -> share of the source task that it still does
+
+
+@cache
+def target(world: str) -> Target:
+    """Return the target of a world: a third of it for development, the rest for the report.
+
+    Parameters
+    ----------
+    world : str
+        A key of `SHOTS`.
+
+    Returns
+    -------
+    Target
+        Every third image of each class is for development; of a data set with groups, every third
+        group. Classes with fewer than 24 images are not divided: development does without them.
+
+    Examples
+    --------
+    >>> target("digits").report
+    Dataset(1195 images of 28x28x1, 10 classes)
+    >>> target("emoji").development
+    Dataset(61 images of 96x96x3, 5 classes)
+    """
+    if world == "digits":
+        return _divided(tc.datasets.digits())
+    if world == "new_classes":
+        return _divided(tc.datasets.digits("56789"))
+    if world == "emoji":
+        return emoji("color")
+    return _divided(tc.datasets.solar_cells(image_size=96))
+
+
+@cache
+def emoji(style: str) -> Target:
+    """Return the target of the world "emoji" in one of two styles, the same emoji in each part.
+
+    Parameters
+    ----------
+    style : {"color", "line"}
+        As for `transfer_course.datasets.emoji`.
+
+    Returns
+    -------
+    Target
+        As of `target`.
+    """
+    return _divided(tc.datasets.emoji(style, image_size=96))
+
+
+@cache
+def source(world: str, seed: int) -> Source:
+    """Return a source network of a world. It is trained on first use, in seconds, and cached.
+
+    Parameters
+    ----------
+    world : str
+        A key of `SHOTS`.
+    seed : int
+        Of the training. ImageNet's network does not depend on it.
+
+    Returns
+    -------
+    Source
+    """
+    if world not in _SMALL:
+        return _imagenet(world)
+    classes = "0123456789" if world == "digits" else "01234"
+    model, held_out = sources.mnist_held_out(seed, classes)
+    head = model.get_layer("head")
+
+    def kept(backbone) -> float:
+        guesses = np.argmax(head(backbone(held_out.images, training=False)), axis=1)
+        return float((guesses == held_out.labels).mean())
+
+    return Source(model, model.get_layer("backbone"), kept)
+
+
+def methods(world: str) -> list[str]:
+    """Return the names of the trained methods; three million weights are not trained from scratch.
+
+    Parameters
+    ----------
+    world : str
+        A key of `SHOTS`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> methods("emoji")
+    ['feature_reuse', 'fine_tune', 'l2_sp']
+    """
+    return ["from_scratch"] * (world in _SMALL) + ["feature_reuse", "fine_tune", "l2_sp"]
+
+
+@cache
+def _imagenet(world: str) -> Source:
+    backbone = tc.backbones.efficientnet_lite0(image_size=96)
+    images = target(world).report.images
+    some = images[:: len(images) // 100]
+
+    def answers(network):
+        return sources.imagenet_classes(network(some, training=False).numpy())
+
+    def kept(network) -> float:
+        return float((answers(network) == before).mean())
+
+    before = answers(backbone)
+    return Source(None, backbone, kept)
+
+
+def _divided(dataset: Dataset) -> Target:
+    labels = pd.Series(dataset.labels)
+    if dataset.groups is None:
+        place = labels.groupby(labels).cumcount()
+        size = labels.groupby(labels).transform("size")
+        develops = (place % 3 == 0) & (size >= _FEW)
+    else:
+        develops = pd.Series(dataset.groups % 3 == 0)
+    return Target(
+        _of_present_classes(dataset, np.flatnonzero(develops)),
+        _of_present_classes(dataset, np.flatnonzero(~develops)),
+    )
+
+
+def _of_present_classes(dataset: Dataset, indices: np.ndarray) -> Dataset:
+    """Return a part of a data set, without the names of classes that are not in it."""
+    part = dataset.subset(indices)
+    present, labels = np.unique(part.labels, return_inverse=True)
+    names = [dataset.class_names[label] for label in present]
+    return Dataset(part.images, labels, names, part.groups)
