@@ -214,16 +214,15 @@ def test_calibration_is_that_of_guo_et_al():
 def test_the_average_is_half_way_between_the_head_alone_and_the_head_first(monkeypatch):
     shift = tc.experiments.shift
     monkeypatch.setitem(fair.STEPS, "emoji", 4)
-    train, _ = tc.few_shot(worlds.emoji("color").report, 1, seed=0)
-    head_alone = shift._head_alone(worlds.source("emoji", 0).backbone, train, 0).get_weights()
-    made = [shift._trained.__wrapped__(1, 0, name) for name in ("head_first", "averaged")]
-    head_first, averaged = (model.get_weights() for model in made)
+    backbone, train = shift._start(1, 0)
+    head_alone = tc.feature_reuse(backbone, train, epochs=2, verbose=0).get_weights()
+    made = shift._head_first_and_averaged.__wrapped__(1, 0)
+    head_first, averaged = (made[name].get_weights() for name in ("head_first", "averaged"))
     moved = 0
     for a, b, c in zip(head_alone, head_first, averaged, strict=True):
         np.testing.assert_allclose(c, (a + b) / 2, atol=1e-6)
         moved += not np.array_equal(a, b)
     # What fine_tune moves, and nothing else: what is behind the last frozen block, and the head.
-    backbone = worlds.source("emoji", 0).backbone
     tuned = tc.fine_tune(backbone, train, freeze=worlds.FREEZE["emoji"], epochs=1, verbose=0)
     assert 0 < moved == len(tuned.trainable_weights)
 

@@ -193,19 +193,26 @@ def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict | No
                 "seed=seed)"
             )
         guesses = predict(model, test.images).argmax(axis=1)
-        classes = range(len(test.class_names))
         row = {
             "method": name,
             "shots": shots,
             "episode": episode,
-            "accuracy": float((guesses == test.labels).mean()),
-            "balanced_accuracy": float(
-                recall_score(test.labels, guesses, labels=classes, average="macro")
-            ),
+            **scores_on(test, guesses),
             "train_accuracy": accuracy(model, train),
             "steps": _steps(model),
         }
         return None if stopped() else row
+
+
+def scores_on(test: Dataset, guesses: np.ndarray) -> dict[str, float]:
+    """Return ``accuracy`` and ``balanced_accuracy`` of the classes guessed for a data set."""
+    classes = range(len(test.class_names))
+    return {
+        "accuracy": float((guesses == test.labels).mean()),
+        "balanced_accuracy": float(
+            recall_score(test.labels, guesses, labels=classes, average="macro")
+        ),
+    }
 
 
 def _steps(model) -> int:

@@ -12,7 +12,9 @@ import numpy as np
 from sklearn.metrics import log_loss
 
 import transfer_course as tc
+from transfer_course.datasets.dataset import Dataset
 from transfer_course.experiments import fair, worlds
+from transfer_course.networks.layers import is_kernel
 
 LAMBDAS = (0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 EPISODES = 12
@@ -58,13 +60,10 @@ def measure(shots: int, episode: int, lam: float) -> dict[str, float]:
         cross-entropy in nats; and ``distance``, how far the kernels that the penalty is on have
         moved, ‖θ_t − θ_s‖.
     """
-    from transfer_course.networks.layers import is_kernel  # loads Keras, which takes seconds
-
     seeds = worlds.SOURCES["digits"]
     backbone = worlds.source("digits", seeds[episode % len(seeds)]).backbone
     train, test = tc.few_shot(worlds.target("digits").report, shots, seed=episode)
-    settings = {"alpha": 2 * lam, "beta": 0, "learning_rate": 1e-3}
-    model = fair.trained("digits", "l2_sp", settings, backbone, train, seed=episode)
+    model = held(lam, backbone, train, seed=episode)
     probabilities = tc.predict(model, test.images)
     moved = [
         np.sum((now.numpy() - start.numpy()) ** 2)
@@ -76,3 +75,9 @@ def measure(shots: int, episode: int, lam: float) -> dict[str, float]:
         "log_loss": float(log_loss(test.labels, probabilities)),
         "distance": float(np.sqrt(np.sum(moved))),
     }
+
+
+def held(lam: float, backbone, train: Dataset, seed: int):
+    """Return what L2-SP at λ makes of the examples, without a penalty on the head."""
+    settings = {"alpha": 2 * lam, "beta": 0, "learning_rate": 1e-3}
+    return fair.trained("digits", "l2_sp", settings, backbone, train, seed)

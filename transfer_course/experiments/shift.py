@@ -7,14 +7,13 @@ the three algorithms there are
 
 - head first (Kumar et al. 2022, LP-FT): for half of the steps the head is trained on the frozen
   network (β = 0), then head and last blocks, at the learning rate that was chosen for fine-tuning;
-- averaged (Wortsman et al. 2022, WiSE-FT): the mean of the weights before and after the second half
+- averaged (Wortsman et al. 2021, WiSE-FT): the mean of the weights before and after the second half
   of "head first".
 
 Each row is one draw (an episode), one method and one style of the test. It takes ten minutes of
 processor time.
 """
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -22,8 +21,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 import transfer_course as tc
-from transfer_course.datasets.dataset import Dataset
 from transfer_course.experiments import fair, worlds
+from transfer_course.networks.freezing import freeze_up_to
+from transfer_course.networks.layers import set_trainable
+from transfer_course.training.fit import fit
 
 METHODS = ["feature_reuse", "fine_tune", "l2_sp", "head_first", "averaged"]
 SPOT_CHECKS = [0, 1]  # feature reuse on the first draw, in both styles
@@ -170,45 +171,34 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 @lru_cache(maxsize=1)  # both styles are tested with one training
 def _trained(shots: int, episode: int, method: str):
-    backbone = worlds.source("emoji", 0).backbone
+    if method in ("head_first", "averaged"):
+        return _head_first_and_averaged(shots, episode)[method]
+    backbone, train = _start(shots, episode)
+    settings = fair.chosen("emoji")[method, shots]
+    return fair.trained("emoji", method, settings, backbone, train, seed=episode)
+
+
+@lru_cache(maxsize=1)  # one training for both
+def _head_first_and_averaged(shots: int, episode: int) -> dict:
+    backbone, train = _start(shots, episode)
+    half = {
+        "epochs": fair.epochs(train, fair.STEPS["emoji"] // 2),
+        "batch_size": fair.BATCH,
+        "seed": episode,
+        "verbose": 0,
+    }
+    head_alone = tc.feature_reuse(backbone, train, **half)
+    head_first, averaged = (tc.source_head(backbone, train, source=head_alone) for _ in range(2))
+    # What fine_tune trains, at its rates.
+    set_trainable(head_first, True)
+    freeze_up_to(head_first.get_layer("backbone"), worlds.FREEZE["emoji"])
+    rate = fair.chosen("emoji")["fine_tune", shots]["learning_rate"]
+    fit(head_first, train, learning_rate=rate, head_learning_rate=None, **half)
+    ends = zip(head_alone.get_weights(), head_first.get_weights(), strict=True)
+    averaged.set_weights([(before + after) / 2 for before, after in ends])
+    return {"head_first": head_first, "averaged": averaged}
+
+
+def _start(shots: int, episode: int) -> tuple:
     train, _ = tc.few_shot(worlds.emoji("color").report, shots, seed=episode)
-    chosen = fair.chosen("emoji")
-    if method in fair.CANDIDATES:
-        return fair.trained("emoji", method, chosen[method, shots], backbone, train, seed=episode)
-    before = _head_alone(backbone, train, episode)
-    weights = before.get_weights()
-    after = _train_on(before, train, chosen["fine_tune", shots]["learning_rate"], episode)
-    if method == "averaged":
-        after.set_weights([(a + b) / 2 for a, b in zip(weights, after.get_weights(), strict=True)])
-    return after
-
-
-def _head_alone(backbone, train: Dataset, seed: int):
-    return tc.feature_reuse(
-        backbone, train, epochs=_epochs(train), batch_size=fair.BATCH, seed=seed, verbose=0
-    )
-
-
-def _train_on(model, train: Dataset, learning_rate: float, seed: int):
-    """Unfreeze the layers that `fine_tune` trains, and train them and the head on."""
-    from transfer_course.networks.freezing import freeze_up_to  # both load Keras, which takes
-    from transfer_course.networks.layers import set_trainable  # seconds
-    from transfer_course.training.fit import fit
-
-    backbone = model.get_layer("backbone")
-    set_trainable(backbone, True)
-    freeze_up_to(backbone, worlds.FREEZE["emoji"])
-    return fit(
-        model,
-        train,
-        epochs=_epochs(train),
-        learning_rate=learning_rate,
-        head_learning_rate=None,  # as in fine_tune
-        batch_size=fair.BATCH,
-        seed=seed,
-        verbose=0,
-    )
-
-
-def _epochs(train: Dataset) -> int:
-    return round(fair.STEPS["emoji"] / 2 / math.ceil(len(train) / fair.BATCH))
+    return worlds.source("emoji", 0).backbone, train

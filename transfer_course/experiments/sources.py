@@ -29,7 +29,7 @@ def mnist_backbone():
 
 
 @cache
-def mnist_held_out(seed: int = 0, classes: str = "0123456789"):
+def mnist_held_out(seed: int, classes: str):
     """Return `small_cnn` trained on nine tenths of `mnist`, and the tenth that it has not seen.
 
     It shows how much of the source task a network still does after a transfer. It is trained once

@@ -6,8 +6,8 @@ head is kept, since the classes are the same; of backbone and head one part alon
 of it. The images are the 500 that the source has not seen. On one half of them the learning rate of
 each part is chosen for each change, on the other half results are measured (the column ``images``).
 
-Each row is one draw of five images per class (an episode), and 200 steps. The 540 rows take eight
-minutes of processor time.
+Each row is one draw of five images per class (an episode), with as many steps as in `fair`. The
+540 rows take eight minutes of processor time.
 """
 
 import numpy as np
@@ -15,13 +15,15 @@ from scipy.ndimage import gaussian_filter
 
 import transfer_course as tc
 from transfer_course.datasets.dataset import Dataset
-from transfer_course.experiments import worlds
+from transfer_course.experiments import fair, worlds
+from transfer_course.networks.layers import set_trainable
+from transfer_course.training.fit import fit
 
 CHANGES = ["inverted", "blurred", "renamed"]
 PARTS = ["conv1", "conv2", "conv3", "features", "head", "all"]
 RATES = (3e-4, 1e-3, 3e-3)
 EPISODES = {"development": 3, "report": 7}
-SHOTS, STEPS = 5, 200
+SHOTS = 5
 SPOT_CHECKS = [316]  # the head on blurred images, the first draw for the report, the middle rate
 
 
@@ -77,34 +79,28 @@ def measure(
         ``accuracy`` on the images of this half that were not drawn, from 0 to 1, and ``before``,
         that of the source network as it was.
     """
-    from transfer_course.networks.classifier import classifier  # these load Keras, which takes
-    from transfer_course.networks.cloning import clone  # seconds
-    from transfer_course.training.fit import fit
-
     source = worlds.source("digits", 0).model
     seed = episode if images == "report" else 1000 + episode
     train, test = tc.few_shot(_changed(change, images), SHOTS, seed=seed)
-    model = classifier(clone(source.get_layer("backbone")), train)
-    model.get_layer("head").set_weights(source.get_layer("head").get_weights())
-    before = tc.source_head(source.get_layer("backbone"), train, source=source)
+    model = tc.source_head(source.get_layer("backbone"), train, source=source)
+    before = tc.accuracy(model, test)
     train_only(model, part)
     fit(
         model,
         train,
-        epochs=STEPS // 2,  # of two steps each
+        epochs=fair.epochs(train, fair.STEPS["digits"]),
         learning_rate=learning_rate,
         head_learning_rate=learning_rate,
-        batch_size=32,
+        batch_size=fair.BATCH,
         seed=seed,
         verbose=0,
     )
-    return {"accuracy": tc.accuracy(model, test), "before": tc.accuracy(before, test)}
+    return {"accuracy": tc.accuracy(model, test), "before": before}
 
 
 def train_only(model, part: str) -> None:
     """Freeze all layers of a classifier but one, or none of them if ``part`` is "all"."""
-    from transfer_course.networks.layers import set_trainable
-
+    set_trainable(model, True)
     for layer in [*model.get_layer("backbone").layers, model.get_layer("head")]:
         set_trainable(layer, part in ("all", layer.name))
 
