@@ -296,18 +296,27 @@ def test_the_head_has_its_rate_in_mixed_precision_too(keras, draw):
 
 
 @pytest.mark.parametrize("scale", [1.0, 100.0])
-def test_by_default_a_step_moves_a_logit_by_three_tenths(keras, backbone, draw, scale):
-    """Adam's first step is the learning rate, with the sign of the gradient: W = -rate · sign."""
+def test_by_default_a_step_moves_a_logit_so_far(keras, backbone, draw, scale):
+    """By 1 if the head trains alone, else by 0.3.
+
+    Adam's first step is the learning rate, with the sign of the gradient: W = -rate · sign.
+    """
     train, _ = draw
     larger = keras.Sequential(
         [keras.Input((28, 28, 1)), backbone, keras.layers.Rescaling(scale, name="scale")]
     )
     features = np.abs(larger.predict(train.images, verbose=0)).sum(axis=1).mean()
     one_step = {"epochs": 1, "batch_size": len(train)}
-    for method in (tc.feature_reuse, tc.fine_tune, tc.l2_sp):
+    last_only = partial(tc.fine_tune, freeze="scale")
+    for method, step in (
+        (tc.feature_reuse, 1),
+        (last_only, 1),
+        (tc.fine_tune, 0.3),
+        (tc.l2_sp, 0.3),
+    ):
         head = method(larger, train, **one_step).get_layer("head").kernel.numpy()
         # A feature that is zero in all examples has no gradient, and its weights stay at zero.
-        assert np.abs(head).max() * features == pytest.approx(0.3, rel=1e-3)
+        assert np.abs(head).max() * features == pytest.approx(step, rel=1e-3)
         again = method(larger, train, cache=False, **one_step).get_layer("head").kernel
         np.testing.assert_allclose(again, head, rtol=1e-3, atol=1e-9)
 

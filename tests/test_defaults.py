@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import transfer_course as tc
-from transfer_course.experiments import sources
+from transfer_course.experiments import sources, worlds
 
 SHOTS, SEEDS = (1, 5, 20), range(50, 56)
 METHODS = [tc.from_scratch, tc.feature_reuse, tc.fine_tune, tc.l2_sp]
@@ -41,15 +41,28 @@ def test_feature_reuse_is_level_with_logistic_regression_on_digits(on_digits, sh
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("shots", [1, 5])
-def test_feature_reuse_is_level_with_logistic_regression_on_emoji(shots):
-    backbone = tc.backbones.efficientnet_lite0(image_size=96)
+@pytest.mark.parametrize(
+    ("world", "shots"),
+    [
+        *(("new_classes", 5), ("new_classes", 20), ("new_classes", 50)),
+        *(("emoji", 1), ("emoji", 5), ("solar_cells", 5), ("solar_cells", 20)),
+    ],
+)
+def test_feature_reuse_is_level_with_logistic_regression(world, shots):
+    """Also where the features hardly tell the classes apart, so that the head has far to go.
+
+    Over twelve draws it is 1.2 points behind on the new classes with twenty images (standard error
+    0.5), which is the most; with half the epochs and a third of the rate it was 6.8.
+    """
+    if world == "solar_cells":
+        pytest.importorskip("elpv_dataset")
     leads = []
     for seed in SEEDS:
-        train, test = tc.few_shot(tc.datasets.emoji(image_size=96), shots, seed=seed)
+        backbone = worlds.source(world, seed % len(worlds.SOURCES[world])).backbone
+        train, test = tc.few_shot(worlds.target(world).report, shots, seed=seed)
         found = tc.accuracy(tc.feature_reuse(backbone, train), test)
         leads.append(found - logistic_regression(backbone, train, test))
-    assert np.mean(leads) > -0.015
+    assert abs(np.mean(leads)) < 0.03
 
 
 @pytest.mark.long

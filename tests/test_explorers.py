@@ -179,7 +179,7 @@ def until_idle(widget):
 
 def test_a_move_trains_and_the_curve_grows(conversation):
     widget, said = conversation
-    widget.receive({"kind": "move", "id": 7, "settings": AT, "episodes": [1]})
+    widget.receive({"kind": "move", "view": "a", "id": 7, "settings": AT, "episodes": [1]})
     until_idle(widget)
     kinds = [message["kind"] for message in said]
     count = len(explorer.EPOCHS["digits"])
@@ -192,10 +192,12 @@ def test_a_newer_move_stops_the_older_run(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
     explorer.load_scenario("digits")
-    widget.receive({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
+    widget.receive(
+        {"kind": "move", "view": "a", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]}
+    )
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
-    widget.receive({"kind": "move", "id": 2, "settings": AT, "episodes": [0]})
+    widget.receive({"kind": "move", "view": "a", "id": 2, "settings": AT, "episodes": [0]})
     until_idle(widget)
     done = [message["id"] for message in said if message["kind"] == "done"]
     assert done == [2]
@@ -208,7 +210,7 @@ def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
     draw = random.Random(0)
     for number in range(200):
         at = {name: draw.choice(values) for name, values in widget.positions.items()}
-        widget.receive({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+        widget.receive({"kind": "move", "view": "a", "id": number, "settings": at, "episodes": [0]})
         time.sleep(0.01)
     until_idle(widget)
     assert (said[-1]["kind"], said[-1]["id"]) == ("done", 199)
@@ -219,7 +221,9 @@ def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
 def test_closing_ends_the_work(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
-    widget.receive({"kind": "move", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]})
+    widget.receive(
+        {"kind": "move", "view": "a", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]}
+    )
     widget.close()
     until_idle(widget)
     assert not [message for message in said if message["kind"] == "done"]
@@ -227,10 +231,133 @@ def test_closing_ends_the_work(conversation):
 
 def test_what_goes_wrong_is_said_on_the_page(conversation):
     widget, said = conversation
-    widget.receive({"kind": "move", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]})
+    widget.receive(
+        {"kind": "move", "view": "a", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]}
+    )
     until_idle(widget)
     assert said[-1]["kind"] == "problem"
     assert "shots=99999" in said[-1]["text"]
+
+
+# Several views, and a kernel that ends
+
+
+def test_the_moves_of_two_views_stop_none_of_the_others(conversation):
+    widget, said = conversation
+    slow = AT | {"method": "from_scratch"}
+    widget.receive({"kind": "move", "view": "a", "id": 1, "settings": slow, "episodes": [0]})
+    while not any(message["kind"] == "growing" for message in said):
+        time.sleep(0.01)
+    widget.receive({"kind": "hello", "view": "b"})
+    assert said[-1]["kind"] in ("loading", "growing")  # answered at once, not at the end of the run
+    widget.receive({"kind": "move", "view": "b", "id": 1, "settings": AT, "episodes": [0]})
+    until_idle(widget)
+    done = {message["view"]: message["run"] for message in said if message["kind"] == "done"}
+    expected = {"a": slow, "b": AT}
+    for view, settings_ in expected.items():
+        assert done[view] == explorer.packed(explorer.measure("digits", settings_, episode=0))
+
+
+def test_a_view_that_is_closed_leaves_its_run_and_no_other(conversation):
+    widget, said = conversation
+    slow = AT | {"method": "from_scratch"}
+    ask = {"kind": "move", "id": 1, "settings": slow}
+    widget.receive(ask | {"view": "a", "episodes": [0, 1, 2]})
+    widget.receive(ask | {"view": "b", "episodes": [0]})
+    while not any(message["kind"] == "growing" for message in said):
+        time.sleep(0.01)
+    widget.receive({"kind": "leave", "view": "a"})
+    until_idle(widget)
+    assert [message["view"] for message in said if message["kind"] == "done"] == ["b"]
+
+
+# A model as the page gets it, and two views of it. `dead` makes it a kernel that has ended.
+VIEWS = """(() => {
+    const heard = {}, views = [0, 1].map(() => document.createElement("div"));
+    window.sent = []; window.dead = false;
+    window.happen = (event, ...what) => (heard[event] ?? []).forEach(each => each(...what));
+    const model = {
+        get: name => at[name],
+        on: (event, each) => (heard[event] ??= []).push(each),
+        off: (event, each) => heard[event].splice(heard[event].indexOf(each), 1),
+        send: message => {
+            if (window.dead) throw new Error("Cannot send");
+            window.sent.push(message);
+        },
+    };
+    document.body.replaceChildren(...views);
+    window.leave = views.map(el => module.render({ model, el }));
+    window.views = views;
+})()"""
+
+
+@pytest.fixture
+def views(page):
+    """A page with two views of one explorer; each has greeted, and been told "ready"."""
+    widget = tc.widgets.TransferExplorer()
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    in_page(page, widget, VIEWS, state)
+    greetings = page.evaluate("() => window.sent.splice(0)")
+    assert [message["kind"] for message in greetings] == ["hello", "hello"]
+    names = [message["view"] for message in greetings]
+    assert names[0] != names[1]
+    for name in names:
+        page.evaluate("view => happen('msg:custom', {kind: 'ready', view})", name)
+    return page, names
+
+
+def origins(page):
+    return page.evaluate("() => views.map(el => el.querySelector('.tc-origin').textContent)")
+
+
+def words(page):
+    return page.evaluate("() => views.map(el => el.querySelector('.tc-words').textContent)")
+
+
+@pytest.mark.browser
+def test_a_view_shows_no_reply_to_another(views):
+    page, names = views
+    page.evaluate("() => views.forEach(el => el.querySelector('[value=feature_reuse]').click())")
+    before = words(page)
+    moves = page.evaluate("() => window.sent")
+    assert [(move["view"], move["id"]) for move in moves] == [(name, 1) for name in names]
+    count = len(explorer.EPOCHS["digits"])
+    run = [[500] * count, [123] * count, [0, 0, 0, 0], 777, []]
+    reply = {"kind": "done", "view": names[0], "id": 1, "episode": 0, "run": run}
+    page.evaluate("reply => happen('msg:custom', reply)", reply)
+    first, second = words(page)
+    assert "12 % of the test pictures" in first
+    assert second == before[1]
+    assert "Computed just now" in origins(page)[0]
+    assert "Training now" in origins(page)[1]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("notice", ["told", "refused"])
+def test_the_end_of_the_kernel_is_said_and_the_grid_stays(views, notice):
+    page, _ = views
+    page.evaluate("() => views[0].querySelector('[value=from_scratch]').click()")
+    assert "Training now" in origins(page)[0]
+    page.evaluate("() => { window.dead = true; }")
+    if notice == "told":
+        page.evaluate("() => happen('comm_live_update')")
+    page.evaluate("() => views[0].querySelector('[value=feature_reuse]').click()")
+    assert "run this cell again" in origins(page)[0]
+    assert words(page)[0].startswith("feature reuse")
+    before = words(page)[0]
+    page.evaluate("() => views[0].querySelector('[value=l2_sp]').click()")
+    assert words(page)[0].startswith("L2-SP") and words(page)[0] != before
+    page.evaluate("() => leave.forEach(each => each())")
+
+
+@pytest.mark.browser
+def test_no_control_gives_its_keys_away(views):
+    """Else JupyterLab and Notebook take d d on a slider for the deletion of the cell."""
+    page, _ = views
+    controls = "document.querySelectorAll('input, button')"
+    kept = f"[...{controls}].filter(it => it.closest('[data-lm-suppress-shortcuts=true]') === it)"
+    count, keeping = page.evaluate(f"() => [{controls}.length, {kept}.length]")
+    assert count == keeping > 20
 
 
 # Names

@@ -17,7 +17,7 @@ def feature_reuse(
     backbone,
     train: Dataset,
     *,
-    epochs: int = 100,
+    epochs: int = 200,
     learning_rate: float | None = None,
     beta: float = 0.0,
     **options: Unpack[Options],
@@ -34,13 +34,16 @@ def feature_reuse(
     train : Dataset
         The examples.
     epochs : int
-        Passes over the examples.
+        Passes over the examples. They take little, as the features are computed once. With the
+        default, and the default rate, a head comes within two points of the accuracy of
+        scikit-learn's logistic regression also on features that hardly tell the classes apart.
     learning_rate : float, optional
-        That of Adam. By default a step moves no logit by more than 0.3, for features of any size.
+        That of Adam. By default a step moves no logit by more than 1, for features of any size.
     beta : float
         Adds the penalty β/2 · ‖w‖² on the head's kernel to the loss, as in `l2_sp`; 0 or more. With
         β = 1/(C · n) for n examples the minimum is that of scikit-learn's ``LogisticRegression(C)``
-        on the features. The default leaves the penalty out.
+        on the features. The default leaves the penalty out, since what it does depends on the size
+        of the features.
     **options
         batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
         `transfer_course.algorithms`, also for what is returned and raised.

@@ -48,7 +48,8 @@ def fine_tune(
     head_learning_rate : float, optional
         Adam's learning rate for the head alone. It is the one part without pretrained weights, so
         it has further to go: by default its rate is such that a step moves no logit by more than
-        0.3, for features of any size. For one rate for all, as in the article, give the same here.
+        0.3, for features of any size, or by more than 1 where the head trains alone. For one rate
+        for all, as in the article, give the same here.
     **options
         batch_size, seed, cache, verbose, validation_data, validation_freq, callbacks: see
         `transfer_course.algorithms`, also for what is returned and raised.

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(
         prog="python -m transfer_course.experiments",
-        description="Measure experiments again and replace their results. All of them take three "
+        description="Measure experiments again and replace their results. All of them take four "
         "hours or so, none more than one.",
         epilog="The files of an experiment that is interrupted stay as they were.",
     )

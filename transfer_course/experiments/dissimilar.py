@@ -2,8 +2,8 @@
 
 Both sources are `small_cnn`, trained on images of MNIST: one was asked which digit it is, the other
 how much ink there is (chapter 2). The target is that of the world "digits", on its images for the
-report. Each row is one draw (an episode), one source and one value of λ, where 0 is fine-tuning. As
-in `fair`, all runs take the same number of steps; settings are those of `lambda_by_labels`.
+report. Each row is one draw (an episode), one source and one value of λ, where 0 is fine-tuning.
+Steps and settings are those of `lambda_by_labels`.
 
 The 240 rows take five minutes of processor time.
 """

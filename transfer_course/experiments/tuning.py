@@ -1,9 +1,10 @@
-"""The accuracy of each candidate setting on the images for development.
+"""The balanced accuracy of each candidate setting on the images for development.
 
 `fair` chooses its settings from these tables. A world takes five to twenty minutes.
 """
 
 import transfer_course as tc
+from transfer_course.evaluation.comparison import scores_on
 from transfer_course.experiments import fair, worlds
 
 EPISODES = {"digits": 6, "new_classes": 6, "emoji": 4, "solar_cells": 4}
@@ -64,11 +65,12 @@ def measure(world: str, shots: int, method: str, candidate: int, episode: int) -
     Returns
     -------
     dict
-        ``accuracy`` on the images for development that were not drawn, from 0 to 1.
+        ``balanced_accuracy`` on the images for development that were not drawn, from 0 to 1.
     """
     seed = SEED + episode
     backbone = worlds.source(world, seed).backbone
     train, test = tc.few_shot(worlds.target(world).development, shots, seed=seed)
     settings = fair.CANDIDATES[method][candidate]
-    model = fair.trained(world, method, settings, backbone, train, seed=seed)
-    return {"accuracy": tc.accuracy(model, test)}
+    model = fair.trained(world, method, settings, backbone, train, shots, seed=seed)
+    scores = scores_on(test, tc.predict(model, test.images).argmax(axis=1))
+    return {"balanced_accuracy": scores["balanced_accuracy"]}

@@ -88,7 +88,7 @@ def measure(
     fit(
         model,
         train,
-        epochs=fair.epochs(train, fair.STEPS["digits"]),
+        epochs=fair.epochs(train, fair.steps("digits", SHOTS)),
         learning_rate=learning_rate,
         head_learning_rate=learning_rate,
         batch_size=fair.BATCH,

@@ -30,7 +30,7 @@ SOURCES = {  # the seeds of the source networks; of ImageNet's there is one
 # The last layer that fine-tuning and L2-SP freeze. Of Lite0 the last three of 16 blocks train, and
 # the convolution behind them: more than half of its three million weights.
 FREEZE = {"digits": 0, "new_classes": 0, "emoji": "block13", "solar_cells": "block13"}
-_SMALL = ("digits", "new_classes")
+SMALL = ("digits", "new_classes")
 _FEW = 24  # a class with fewer images is for the report alone
 
 
@@ -112,7 +112,7 @@ def source(world: str, seed: int) -> Source:
     -------
     Source
     """
-    if world not in _SMALL:
+    if world not in SMALL:
         return _imagenet(world)
     classes = "0123456789" if world == "digits" else "01234"
     model, held_out = sources.mnist_held_out(seed, classes)
@@ -142,7 +142,7 @@ def methods(world: str) -> list[str]:
     >>> methods("emoji")
     ['feature_reuse', 'fine_tune', 'l2_sp']
     """
-    return ["from_scratch"] * (world in _SMALL) + ["feature_reuse", "fine_tune", "l2_sp"]
+    return ["from_scratch"] * (world in SMALL) + ["feature_reuse", "fine_tune", "l2_sp"]
 
 
 @cache

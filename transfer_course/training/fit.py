@@ -11,7 +11,7 @@ from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.layers import seed_layers
 from transfer_course.training import feature_cache
 from transfer_course.training.callbacks import check_callbacks, check_validation, epochs_seen
-from transfer_course.training.head_rate import IMAGES, head_rate
+from transfer_course.training.head_rate import ALONE, IMAGES, WITH_BACKBONE, head_rate
 from transfer_course.training.network import COMPILE, CompiledNetwork, are_finite, compiled
 
 
@@ -78,7 +78,9 @@ def fit(
                 cache = cache and _fits(network, len(validation_data))
                 validation = network.prepare(validation_data, cache, verbose)
             if None in (learning_rate, head_learning_rate):
-                fitting = head_rate(network.head_inputs(train.at_most(IMAGES)))
+                is_alone = not model.get_layer("backbone").trainable_weights
+                step = ALONE if is_alone else WITH_BACKBONE
+                fitting = head_rate(network.head_inputs(train.at_most(IMAGES)), step)
                 learning_rate = learning_rate or fitting
                 head_learning_rate = head_learning_rate or fitting
             model.compile(optimizer=keras.optimizers.Adam(learning_rate), **COMPILE)

@@ -16,11 +16,15 @@ function root(el, label) {
   el.classList.add("tc-explorer");
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", label);
-  // JupyterLab moves between cells with the arrow keys, unless they stay in here.
-  el.addEventListener("keydown", event => {
-    if (/^(Arrow|Page|Home|End)/.test(event.key)) event.stopPropagation();
-  });
   return el;
+}
+
+// JupyterLab and Notebook take the arrow keys for a move to another cell, and d d for its deletion,
+// unless what has the focus says that keys are its own.
+const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
+function input(parent, attributes) {
+  return element(parent, "input", { ...attributes, ...OWN_KEYS });
 }
 
 // A slider over named positions. `moved` is called with the new position's index.
@@ -28,28 +32,28 @@ function slider(parent, label, names, start, moved) {
   const box = element(parent, "label", { class: "tc-slider" });
   element(box, "span", {}, label);
   const shown = element(box, "output");
-  const input = element(box, "input", { type: "range", min: 0, max: names.length - 1, step: 1 });
+  const range = input(box, { type: "range", min: 0, max: names.length - 1, step: 1 });
   const show = index => {
-    input.value = index;
+    range.value = index;
     shown.textContent = names[index];
-    input.setAttribute("aria-valuetext", names[index]);
+    range.setAttribute("aria-valuetext", names[index]);
   };
   show(start);
-  input.addEventListener("input", () => {
-    show(Number(input.value));
-    moved(Number(input.value));
+  range.addEventListener("input", () => {
+    show(Number(range.value));
+    moved(Number(range.value));
   });
   return {
     show,
     use: used => {
-      input.disabled = !used;
+      range.disabled = !used;
       box.classList.toggle("tc-unused", !used);
     },
   };
 }
 
 function button(parent, text, pressed) {
-  const made = element(parent, "button", { type: "button" }, text);
+  const made = element(parent, "button", { type: "button", ...OWN_KEYS }, text);
   made.addEventListener("click", pressed);
   return made;
 }

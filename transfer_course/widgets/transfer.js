@@ -35,7 +35,8 @@ function render({ model, el }) {
   const [positions, grid, epochs] = [get("positions"), get("grid"), get("epochs")];
   const computed = new Map(); // key -> Map of episode -> run, of this session
   const state = { settings: { ...get("start") }, draw: 0, pinned: null, growing: null };
-  let kernel = "none"; // then "loading", then "ready"
+  let kernel = "none"; // then "loading", then "ready"; "gone" once it has ended
+  const view = Math.random().toString(36).slice(2);
   let request = 0;
   let problem = "";
 
@@ -47,10 +48,9 @@ function render({ model, el }) {
 
   const methods = element(controls, "fieldset");
   element(methods, "legend", {}, "method");
-  const name = `method-${Math.random().toString(36).slice(2)}`;
   const radios = positions.method.map(method => {
     const label = element(methods, "label");
-    const radio = element(label, "input", { type: "radio", name, value: method });
+    const radio = input(label, { type: "radio", name: `method-${view}`, value: method });
     element(label, "span", {}, METHODS[method]);
     radio.addEventListener("change", () => move({ method }));
     return radio;
@@ -76,7 +76,7 @@ function render({ model, el }) {
   button(buttons, "Draw other shots", () => {
     state.draw += 1;
     // Without a kernel there are only so many draws to show.
-    if (kernel === "none") state.draw %= get("episodes");
+    if (!isThere()) state.draw %= get("episodes");
     move({});
   });
   const pin = button(buttons, "Pin this run", () => {
@@ -273,6 +273,9 @@ function render({ model, el }) {
       none: "From the grid: real runs, made beforehand. No kernel is running here.",
       loading: "From the grid: real runs, made beforehand. The kernel is getting ready to train.",
       ready: "From the grid: real runs, made beforehand. Move something to train it here.",
+      gone:
+        "From the grid: real runs, made beforehand. The kernel was restarted or has ended: " +
+        "run this cell again.",
     };
     origin.textContent = shown.live ? "Computed just now, in this kernel." : waits[kernel];
     if (problem) origin.textContent = problem;
@@ -292,24 +295,44 @@ function render({ model, el }) {
     drawWrong(shown.run);
   }
 
-  // Moves: the last one wins. The kernel gives up on an older one when a newer one comes.
+  // The kernel. It gives up on an older move of this view when a newer one comes: the last one wins.
+
+  const isThere = () => kernel === "loading" || kernel === "ready";
+
+  function ask(message) {
+    try {
+      model.send({ view, ...message });
+    } catch {
+      ended();
+    }
+  }
+
+  // What was computed is no longer in step with the kernel that a reader sees, so it goes too.
+  function ended() {
+    kernel = "gone";
+    state.growing = null;
+    computed.clear();
+    state.draw %= get("episodes");
+    draw();
+  }
 
   function move(changes) {
     Object.assign(state.settings, changes);
     problem = "";
     request += 1;
     state.growing = null;
-    if (kernel !== "none") {
+    if (isThere()) {
       const done = computed.get(keyOf(state.settings)) ?? new Map();
       const wanted = [state.draw, ...Array(get("episodes")).keys()];
       const episodes = [...new Set(wanted)].filter(episode => !done.has(episode));
       if (kernel === "ready" && episodes.includes(state.draw)) state.growing = [[], []];
-      model.send({ kind: "move", id: request, settings: state.settings, episodes });
+      ask({ kind: "move", id: request, settings: state.settings, episodes });
     }
     draw();
   }
 
   function heard(message) {
+    if (message.view !== view) return; // for another view of this explorer
     if (message.kind === "loading" || message.kind === "ready") {
       if (kernel !== "ready") kernel = message.kind;
       draw();
@@ -331,9 +354,14 @@ function render({ model, el }) {
   }
 
   model.on("msg:custom", heard);
+  model.on("comm_live_update", ended); // its connection to the kernel was closed
   draw();
-  model.send({ kind: "hello" }); // a kernel that is there answers; the published page stays silent
-  return () => model.off("msg:custom", heard);
+  ask({ kind: "hello" }); // a kernel that is there answers; the published page stays silent
+  return () => {
+    model.off("msg:custom", heard);
+    model.off("comm_live_update", ended);
+    if (isThere()) ask({ kind: "leave" });
+  };
 }
 
 export default { render, keyOf };

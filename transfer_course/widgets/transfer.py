@@ -3,15 +3,19 @@
 The page and the kernel talk in messages, so that the page never waits:
 
 - page to kernel: ``hello``, once; ``move``, with the position of the controls and the draws of the
-  shots (episodes) that are wanted there.
+  shots (episodes) that are wanted there; ``leave`` when the view is closed.
 - kernel to page: ``loading`` and ``ready``; while it trains, ``growing`` with the curves so far;
   ``done`` with a run as the grid holds it; ``problem`` with a sentence.
+
+An explorer can be shown several times, and each of these views has controls of its own. So every
+message carries the name of its view, and the number of the move that it asks for or answers.
 
 Nobody answers the page's ``hello`` where no kernel runs, so it goes on drawing from the grid.
 """
 
 import base64
 import io
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -71,6 +75,7 @@ class TransferExplorer(anywidget.AnyWidget):
     With a kernel each move trains for real, in the background: the curve grows, a newer position
     stops the older run at its next chunk, and other cells run meanwhile. Without one, as on the
     published page, the same controls show a grid of runs made beforehand. The page says which.
+    Displayed twice, it has controls of its own in each place, whose runs take turns.
 
     Parameters
     ----------
@@ -110,8 +115,9 @@ class TransferExplorer(anywidget.AnyWidget):
 
     def __init__(self, world: str = "digits"):
         self._lock = Lock()
-        self._wanted = None  # the newest message that waits for the worker
+        self._waiting = {}  # view -> its newest message, unless the worker has taken it
         self._worker = None
+        self._is_closed = False
         check_choice("world", world, tuple(_SCENARIOS))
         about = dict(_SCENARIOS[world])
         _, test = explorer.target(world)
@@ -132,8 +138,7 @@ class TransferExplorer(anywidget.AnyWidget):
 
     def close(self):
         """End the work in the background and take the widget off the page."""
-        with self._lock:
-            self._wanted = {"kind": "close"}
+        self._is_closed = True
         super().close()
 
     def __repr__(self) -> str:
@@ -145,39 +150,39 @@ class TransferExplorer(anywidget.AnyWidget):
         return self._worker is not None
 
     def receive(self, message: dict) -> None:
-        """Do in the background what the page asks for. What it asked before is given up.
+        """Do in the background what a view asks for. What it asked before is given up.
 
         Parameters
         ----------
         message : dict
-            ``{"kind": "move", "id": 7, "settings": {...}, "episodes": [0]}`` trains at a position
-            of the controls and sends the curves, marked with the id; ``{"kind": "hello"}`` loads
-            the scenario and sends "ready".
+            ``{"kind": "move", "view": "a", "id": 7, "settings": {...}, "episodes": [0]}`` trains at
+            a position of the controls and sends the curves, marked with the view and the id;
+            ``{"kind": "hello", "view": "a"}`` loads the scenario and sends "ready".
         """
+        self._answer(message, "loading")  # at once, since another view may be at its turn
         with self._lock:
-            if message["kind"] == "hello" and self._wanted:
-                return  # a move says the same and more
-            self._wanted = message
+            self._waiting[message["view"]] = message
             if self._worker is None:
                 self._worker = Thread(target=self._work, name="explorer", daemon=True)
                 self._worker.start()
 
     def _work(self) -> None:
-        """Serve the newest message until there is none: the thread ends with its work."""
+        """Serve the views in turn until none waits: the thread ends with its work."""
         while True:
             with self._lock:
-                message, self._wanted = self._wanted, None
-                if message is None or message["kind"] == "close":
+                if self._is_closed or not self._waiting:
                     self._worker = None
                     return
+                message = self._waiting.pop(next(iter(self._waiting)))
             self._serve(message)
 
-    def _serve(self, message: dict) -> None:
-        def send(kind, **content):
-            self.send({"kind": kind, "id": message.get("id")} | content)
+    def _answer(self, message: dict, kind: str, **content) -> None:
+        marks = {"kind": kind, "view": message["view"], "id": message.get("id")}
+        self.send(marks | content)
 
+    def _serve(self, message: dict) -> None:
+        send = partial(self._answer, message)
         try:
-            send("loading")
             explorer.load_scenario(self.world)
             send("ready")
             for episode in message.get("episodes", ()):
@@ -190,7 +195,7 @@ class TransferExplorer(anywidget.AnyWidget):
                         episode=episode,  # noqa: B023
                         **{part: [1000 * share for share in curves[part]] for part in curves},
                     ),
-                    given_up=lambda: self._wanted is not None,
+                    given_up=lambda: self._is_closed or message["view"] in self._waiting,
                 )
                 send("done", episode=episode, run=explorer.packed(run))
         except explorer.Stopped:
