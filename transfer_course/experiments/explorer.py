@@ -373,7 +373,7 @@ def load_table(scenario: str):
     --------
     >>> table = load_table("digits")
     >>> table[table.method == "feature_reuse"].retention.round(2).unique().tolist()
-    [0.96]
+    [0.95]
     """
     import pandas as pd
 
