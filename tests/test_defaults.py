@@ -42,27 +42,32 @@ def test_feature_reuse_is_level_with_logistic_regression_on_digits(on_digits, sh
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("world", "shots"),
+    ("world", "shots", "within"),
     [
-        *(("new_classes", 5), ("new_classes", 20), ("new_classes", 50)),
-        *(("emoji", 1), ("emoji", 5), ("solar_cells", 5), ("solar_cells", 20)),
+        ("new_classes", 5, 0.015),
+        ("new_classes", 20, 0.025),
+        ("new_classes", 50, 0.015),
+        ("emoji", 1, 0.015),
+        ("emoji", 5, 0.015),
+        ("solar_cells", 5, 0.015),
+        ("solar_cells", 20, 0.015),
     ],
 )
-def test_feature_reuse_is_level_with_logistic_regression(world, shots):
+def test_feature_reuse_is_level_with_logistic_regression(world, shots, within):
     """Also where the features hardly tell the classes apart, so that the head has far to go.
 
-    Over twelve draws it is 1.2 points behind on the new classes with twenty images (standard error
-    0.5), which is the most; with half the epochs and a third of the rate it was 6.8.
+    That is on the new classes with twenty images: there it is 1.2 points behind over these draws,
+    with a standard error of 0.4; with half the epochs and a third of the rate it was 6.8.
     """
     if world == "solar_cells":
         pytest.importorskip("elpv_dataset")
     leads = []
-    for seed in SEEDS:
+    for seed in range(50, 62):
         backbone = worlds.source(world, seed % len(worlds.SOURCES[world])).backbone
         train, test = tc.few_shot(worlds.target(world).report, shots, seed=seed)
         found = tc.accuracy(tc.feature_reuse(backbone, train), test)
         leads.append(found - logistic_regression(backbone, train, test))
-    assert abs(np.mean(leads)) < 0.03
+    assert abs(np.mean(leads)) < within
 
 
 @pytest.mark.long

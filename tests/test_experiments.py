@@ -153,7 +153,7 @@ def test_what_was_chosen_is_the_best_on_the_tuning_draws(world):
 )
 def test_every_method_takes_as_many_steps_as_any_other(method, shots, steps, in_an_epoch):
     train, _ = tc.few_shot(worlds.target("digits").report, shots, seed=0)
-    model = fair.trained("digits", method, {}, tc.backbones.small_cnn(), train, shots, seed=0)
+    model = fair.trained("digits", method, {}, tc.backbones.small_cnn(), train, seed=0)
     assert abs(int(model.optimizer.iterations) - steps) <= in_an_epoch / 2
 
 
@@ -215,7 +215,7 @@ def test_calibration_is_that_of_guo_et_al():
 
 def test_the_average_is_half_way_between_the_head_alone_and_the_head_first(monkeypatch):
     shift = tc.experiments.shift
-    monkeypatch.setattr(fair, "steps", lambda world, shots: 4)
+    monkeypatch.setattr(fair, "steps", lambda world, train: 4)
     backbone, train = shift._start(1, 0)
     head_alone = tc.feature_reuse(backbone, train, epochs=2, verbose=0).get_weights()
     made = shift._head_first_and_averaged.__wrapped__(1, 0)

@@ -113,15 +113,13 @@ def measure(world: str, shots: int, source: int, episode: int, method: str) -> d
         model = tc.source_head(start.backbone, train, source=start.model)
     else:
         settings = chosen(world)[method, shots]
-        model = trained(world, method, settings, start.backbone, train, shots, seed=episode)
+        model = trained(world, method, settings, start.backbone, train, seed=episode)
     guesses = tc.predict(model, test.images).argmax(axis=1)
     fitted = tc.accuracy(model, train)
     return _scores(test, guesses, fitted, start, model.get_layer("backbone"))
 
 
-def trained(
-    world: str, method: str, settings: dict, backbone, train: Dataset, shots: int, seed: int
-):
+def trained(world: str, method: str, settings: dict, backbone, train: Dataset, seed: int):
     """Return what a method makes of examples in about as many `steps` as any other.
 
     Parameters
@@ -131,13 +129,11 @@ def trained(
     method : str
         A key of `CANDIDATES`.
     settings : dict
-        One of the candidates, or others that the method takes.
+        One of the candidates, or others that the method takes, ``epochs`` too.
     backbone : keras.Model
         The source network.
     train : tc.Dataset
         The examples.
-    shots : int
-        How many of each class.
     seed : int
         Of the training.
 
@@ -145,41 +141,18 @@ def trained(
     -------
     keras.Sequential
     """
+    settings = {"epochs": epochs(train, steps(world, train))} | settings
     if method in ("fine_tune", "l2_sp"):
         settings = {"freeze": worlds.FREEZE[world]} | settings
-    return getattr(tc, method)(
-        backbone,
-        train,
-        epochs=epochs(train, steps(world, shots)),
-        batch_size=BATCH,
-        seed=seed,
-        verbose=0,
-        **settings,
-    )
+    algorithm = getattr(tc, method)
+    return algorithm(backbone, train, batch_size=BATCH, seed=seed, verbose=0, **settings)
 
 
-def steps(world: str, shots: int) -> int:
-    """Return how many steps each method takes.
-
-    Parameters
-    ----------
-    world : str
-        One of those in `worlds`.
-    shots : int
-        Training images per class.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> steps("digits", 5), steps("digits", 20)
-    (200, 600)
-    """
+def steps(world: str, train: Dataset) -> int:
+    """Return how many steps all methods take: more from twenty images per class on."""
     if world not in worlds.SMALL:
         return 100
-    return 200 if shots < 20 else 600
+    return 200 if len(train) < 20 * len(train.class_names) else 600
 
 
 def epochs(train: Dataset, steps: int) -> int:

@@ -80,14 +80,6 @@ def measure(shots: int, episode: int, lam: float) -> dict[str, float]:
 
 def held(lam: float, backbone, train: Dataset, seed: int):
     """Return what L2-SP at λ makes of the examples, without a penalty on the head."""
-    return tc.l2_sp(
-        backbone,
-        train,
-        alpha=2 * lam,
-        beta=0,
-        learning_rate=1e-3,
-        epochs=fair.epochs(train, STEPS),
-        batch_size=fair.BATCH,
-        seed=seed,
-        verbose=0,
-    )
+    settings = {"alpha": 2 * lam, "beta": 0, "learning_rate": 1e-3}
+    settings["epochs"] = fair.epochs(train, STEPS)
+    return fair.trained("digits", "l2_sp", settings, backbone, train, seed)

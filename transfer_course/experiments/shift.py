@@ -175,14 +175,14 @@ def _trained(shots: int, episode: int, method: str):
         return _head_first_and_averaged(shots, episode)[method]
     backbone, train = _start(shots, episode)
     settings = fair.chosen("emoji")[method, shots]
-    return fair.trained("emoji", method, settings, backbone, train, shots, seed=episode)
+    return fair.trained("emoji", method, settings, backbone, train, seed=episode)
 
 
 @lru_cache(maxsize=1)  # one training for both
 def _head_first_and_averaged(shots: int, episode: int) -> dict:
     backbone, train = _start(shots, episode)
     half = {
-        "epochs": fair.epochs(train, fair.steps("emoji", shots) // 2),
+        "epochs": fair.epochs(train, fair.steps("emoji", train) // 2),
         "batch_size": fair.BATCH,
         "seed": episode,
         "verbose": 0,

@@ -71,6 +71,6 @@ def measure(world: str, shots: int, method: str, candidate: int, episode: int) -
     backbone = worlds.source(world, seed).backbone
     train, test = tc.few_shot(worlds.target(world).development, shots, seed=seed)
     settings = fair.CANDIDATES[method][candidate]
-    model = fair.trained(world, method, settings, backbone, train, shots, seed=seed)
+    model = fair.trained(world, method, settings, backbone, train, seed=seed)
     scores = scores_on(test, tc.predict(model, test.images).argmax(axis=1))
     return {"balanced_accuracy": scores["balanced_accuracy"]}

@@ -88,7 +88,7 @@ def measure(
     fit(
         model,
         train,
-        epochs=fair.epochs(train, fair.steps("digits", SHOTS)),
+        epochs=fair.epochs(train, fair.steps("digits", train)),
         learning_rate=learning_rate,
         head_learning_rate=learning_rate,
         batch_size=fair.BATCH,
