@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import time
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 
 import nbformat
@@ -269,6 +270,26 @@ def test_a_view_that_is_closed_leaves_its_run_and_no_other(conversation):
     widget.receive({"kind": "leave", "view": "a"})
     until_idle(widget)
     assert [message["view"] for message in said if message["kind"] == "done"] == ["b"]
+
+
+def test_the_kernel_answers_the_message_that_asked(monkeypatch):
+    """Jupyter keeps in a context variable which message is being handled. ipykernel 7.4 takes it
+    for the way back, and loses what a page says next where that leads to another message's."""
+    widget = tc.widgets.TransferExplorer()
+    handled = ContextVar("handled", default=None)
+    said = []
+    monkeypatch.setattr(widget, "send", lambda message: said.append((message, handled.get())))
+
+    def receive(view):
+        handled.set(view)
+        at = AT | {"method": "feature_reuse"}
+        widget.receive({"kind": "move", "view": view, "id": 1, "settings": at, "episodes": [0]})
+
+    for view in "ab":
+        copy_context().run(receive, view)
+    until_idle(widget)
+    assert {message["view"] for message, _ in said} == {"a", "b"}
+    assert all(message["view"] == view for message, view in said)
 
 
 # A model as the page gets it, and two views of it. `dead` makes it a kernel that has ended.

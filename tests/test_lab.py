@@ -210,3 +210,59 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
         moved(lambda: page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2))
     assert trouble == []
     assert report.read_text(encoding="utf-8") == "", "the server or a kernel asks another host"
+
+
+TWO_VIEWS = """import transfer_course as tc
+explorer = tc.widgets.TransferExplorer()
+display(explorer)
+display(explorer)"""
+
+
+def test_two_views_take_turns_and_a_restart_is_noticed(lab):
+    address, token, folder, _ = lab
+    cells = [nbformat.v4.new_code_cell(TWO_VIEWS), nbformat.v4.new_code_cell("1 + 1")]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, folder / "notebooks" / "views.ipynb")
+    with chromium() as browser, new_page(browser) as (page, trouble):
+        page.goto(f"{address}lab/tree/views.ipynb?reset&token={token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.evaluate(RUN_ALL, "views.ipynb")
+        page.wait_for_function("() => window.ended", timeout=SECONDS * 1000)
+        views = page.locator(".tc-explorer")
+        assert views.count() == 2
+
+        def wait_until(number, said):
+            page.wait_for_function(
+                "([number, said]) => document.querySelectorAll('.tc-origin')[number]"
+                ".textContent.includes(said)",
+                arg=[number, said],
+                timeout=SECONDS * 1000,
+            )
+
+        for number in range(2):
+            wait_until(number, "Move something")
+        # The first one's run goes on while the second one is used, and each gets its own answer.
+        views.nth(0).get_by_label("from scratch").check()
+        views.nth(1).get_by_label("feature reuse").check()
+        for number, method in enumerate(["from scratch", "feature reuse"]):
+            wait_until(number, "Computed just now")
+            assert views.nth(number).locator(".tc-words").inner_text().startswith(method)
+        # Keys on a slider are the slider's: d d would delete the cell, the arrows would leave it.
+        cells_before = page.locator(".jp-Notebook .jp-Cell").count()
+        for control in ("input[type=range]:enabled", "button"):
+            views.nth(1).locator(control).first.focus()
+            page.keyboard.press("d")
+            page.keyboard.press("d")
+        assert page.locator(".jp-Notebook .jp-Cell").count() == cells_before == 2
+
+        views.nth(0).get_by_label("L2-SP").check()
+        wait_until(0, "Training now")
+        page.evaluate(
+            "async () => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        for number in range(2):
+            wait_until(number, "run this cell again")
+        views.nth(0).get_by_label("fine-tuning").check()
+        assert views.nth(0).locator(".tc-words").inner_text().startswith("fine-tuning")
+    assert trouble == []

@@ -15,6 +15,7 @@ Nobody answers the page's ``hello`` where no kernel runs, so it goes on drawing 
 
 import base64
 import io
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
@@ -115,7 +116,7 @@ class TransferExplorer(anywidget.AnyWidget):
 
     def __init__(self, world: str = "digits"):
         self._lock = Lock()
-        self._waiting = {}  # view -> its newest message, unless the worker has taken it
+        self._waiting = {}  # view -> its newest message and context, unless they have been taken
         self._worker = None
         self._is_closed = False
         check_choice("world", world, tuple(_SCENARIOS))
@@ -161,7 +162,9 @@ class TransferExplorer(anywidget.AnyWidget):
         """
         self._answer(message, "loading")  # at once, since another view may be at its turn
         with self._lock:
-            self._waiting[message["view"]] = message
+            # The context says whom the kernel answers: without it, an answer from a thread goes by
+            # the last message of anybody, and ipykernel 7.4 then loses what this view says next.
+            self._waiting[message["view"]] = message, copy_context()
             if self._worker is None:
                 self._worker = Thread(target=self._work, name="explorer", daemon=True)
                 self._worker.start()
@@ -173,8 +176,8 @@ class TransferExplorer(anywidget.AnyWidget):
                 if self._is_closed or not self._waiting:
                     self._worker = None
                     return
-                message = self._waiting.pop(next(iter(self._waiting)))
-            self._serve(message)
+                message, context = self._waiting.pop(next(iter(self._waiting)))
+            context.run(self._serve, message)
 
     def _answer(self, message: dict, kind: str, **content) -> None:
         marks = {"kind": kind, "view": message["view"], "id": message.get("id")}
