@@ -426,14 +426,14 @@ def test_explorers_answer_to_keyboard_and_mouse_without_a_kernel(scheme, address
             assert after[1] != before[1], f"{what}: the drawing stays the same"
 
         for explorer in explorers:
-            if explorer.get_by_label("L2-SP").count():
+            if explorer.get_by_role("radio", name="L2-SP").count():
                 assert "No kernel is running" in explorer.locator(".tc-origin").inner_text()
                 methods = explorer.get_by_role("radio")
                 methods.first.check()
                 for number in range(1, methods.count()):
                     changes(explorer, lambda: page.keyboard.press("ArrowDown"), f"method {number}")
                 changes(explorer, lambda: methods.first.click(), "a method, by mouse")  # noqa: B023
-                explorer.get_by_label("L2-SP").check()
+                explorer.get_by_role("radio", name="L2-SP").check()
             for slider in explorer.get_by_role("slider").all():
                 name = slider.evaluate("it => it.closest('label').textContent")
                 slider.focus()
@@ -445,5 +445,27 @@ def test_explorers_answer_to_keyboard_and_mouse_without_a_kernel(scheme, address
                 end = box["x"] + box["width"] - 5, box["y"] + box["height"] / 2
                 changes(explorer, lambda: page.mouse.click(*end), f"{name}, by mouse")  # noqa: B023
             for button in explorer.get_by_role("button").all():
-                changes(explorer, button.click, button.inner_text())
+                saves = {"Runs as CSV": "runs.csv", "Figure as SVG": "accuracy.svg"}
+                name = saves.get(button.inner_text())
+                if name is None:
+                    changes(explorer, button.click, button.inner_text())
+                    continue
+                with page.expect_download() as download:
+                    button.click()
+                assert download.value.suggested_filename == name
+                text = Path(download.value.path()).read_text(encoding="utf-8")
+                assert text.startswith("position,episode,epoch" if name == "runs.csv" else "<svg")
+    assert trouble == []
+
+
+def test_the_address_holds_the_position_of_each_explorer(address, browser):
+    with new_page(browser) as (page, trouble):
+        page.goto(f"{address['http']}/explorers.html", wait_until="networkidle")
+        for explorer in page.locator(".tc-explorer").all()[:2]:
+            explorer.get_by_role("radio", name="L2-SP").check()
+            explorer.get_by_role("slider", name="λ").press("End")
+        said = page.locator(".tc-words").all_inner_texts()[:2]
+        with new_page(browser) as (other, _):
+            other.goto(page.url, wait_until="networkidle")
+            assert other.locator(".tc-words").all_inner_texts()[:2] == said
     assert trouble == []

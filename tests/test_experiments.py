@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import transfer_course as tc
-from transfer_course.experiments import fair, worlds
+from transfer_course.experiments import fair, scenarios, worlds
 from transfer_course.experiments.__main__ import main
 from transfer_course.experiments._results import module_and_scenario
 from transfer_course.networks.cloning import clone_with_fresh_weights
@@ -64,19 +64,19 @@ def test_points_measured_again_give_what_the_table_says(name):
             assert table[column][number] == near, (number, column)
 
 
-@pytest.mark.parametrize("scenario", tc.experiments.explorer.POSITIONS)
+@pytest.mark.parametrize("scenario", tc.experiments.scenarios.NAMES)
 def test_the_table_of_the_explorer_holds_the_last_points_of_its_grid(scenario):
     explorer = tc.experiments.explorer
     table = tc.experiments.load(f"explorer_{scenario}")
     points, grid = explorer.points(scenario), explorer.load_grid(scenario)
     assert len(table) == len(points) == sum(map(len, grid.values()))
     for point, row in zip(points, table.to_dict("records"), strict=True):
-        train, test, drift, retention, _ = grid[explorer.key(row)][row["episode"]]
+        run = grid[explorer.key(row)][row["episode"]]
         assert point["episode"] == row["episode"]
         assert point["settings"].items() <= row.items()
-        assert [row["train_accuracy"], row["accuracy"]] == [train[-1] / 1000, test[-1] / 1000]
-        assert row["drift"] == pytest.approx(sum(drift) / len(drift) / 1000)
-        assert row["retention"] == retention / 1000
+        assert [row["train_accuracy"], row["accuracy"]] == [run["train"][-1], run["test"][-1]]
+        assert row["drift"] == pytest.approx(np.mean(run["drift"]))
+        assert row["retention"] == run["retention"]
 
 
 @pytest.mark.parametrize("name", ["label", "", "../labels", None, ["labels"]])
@@ -256,19 +256,12 @@ def test_the_command_writes_the_table_as_it_is_kept(name, remembered, tmp_path):
     assert (tmp_path / f"{name}.csv").read_bytes() == (RESULTS / f"{name}.csv").read_bytes()
 
 
-@pytest.mark.parametrize("scenario", tc.experiments.explorer.POSITIONS)
+@pytest.mark.parametrize("scenario", tc.experiments.scenarios.NAMES)
 def test_the_command_writes_the_grid_as_it_is_kept(scenario, monkeypatch, tmp_path):
     grid = tc.experiments.explorer.load_grid(scenario)
 
     def measure(scenario, settings, episode):
-        train, test, drift, retention, wrong = grid[tc.experiments.explorer.key(settings)][episode]
-        return {
-            "train": [share / 1000 for share in train],
-            "test": [share / 1000 for share in test],
-            "drift": {f"layer{number}": share / 1000 for number, share in enumerate(drift)},
-            "retention": retention / 1000,
-            "wrong": wrong,
-        }
+        return grid[tc.experiments.explorer.key(settings)][episode]
 
     monkeypatch.setattr(tc.experiments.explorer, "measure", measure)
     main([f"explorer_{scenario}", "--output", str(tmp_path)])
@@ -297,4 +290,34 @@ def test_an_experiment_that_control_c_stops_writes_nothing(monkeypatch, tmp_path
     monkeypatch.setattr(tc.experiments.labels, "measure", measure)
     with pytest.raises(SystemExit, match="Stopped: the results of labels stay as they were"):
         main(["labels", "--output", str(tmp_path)])
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.part"]
+    assert (tmp_path / "labels.part").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["labels", "explorer_emoji"])
+def test_an_experiment_that_was_interrupted_goes_on_where_it_was(name, monkeypatch, tmp_path):
+    experiment, points = experiment_and_points(name)
+    count = len(scenarios.scenario("emoji").epochs)
+    drift = [0.25] * len(scenarios.scenario("emoji").blocks)
+    calls = []
+
+    def measure(**point):
+        calls.append(point)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        share = np.float64(points.index(point) / len(points))
+        curve = {"train": [share] * count, "test": [share] * count, "wrong": [[3, 1]]}
+        run = curve | {"drift": drift, "retention": share}
+        return run if name == "explorer_emoji" else {"accuracy": share}
+
+    monkeypatch.setattr(experiment, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        main([name, "--output", str(tmp_path)])
+    with (tmp_path / f"{name}.part").open("a") as file:
+        file.write('[{"half a')
+    main([name, "--output", str(tmp_path)])
+    assert calls == [*points[:3], points[3], *points[3:]]
+    (path,) = tmp_path.iterdir()
+    broken = path.read_bytes()
+    main([name, "--output", str(tmp_path)])
+    assert path.read_bytes() == broken and calls[len(points) + 1 :] == points

@@ -1,9 +1,13 @@
 """The explorers: their arithmetic and names against Python's, the grid against new runs, and moves
 against the rule that the last one wins. How they look to a reader is in test_book and test_lab."""
 
+import io
 import itertools
 import json
+import os
 import random
+import signal
+import subprocess
 import threading
 import time
 from contextvars import ContextVar, copy_context
@@ -11,16 +15,20 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
+import playwright
 import pytest
 from browser import chromium, new_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 import transfer_course as tc
 from transfer_course import linear_theory
-from transfer_course.experiments import explorer
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.experiments import explorer, scenarios
 
-SCENARIOS = list(explorer.POSITIONS)
+SCENARIOS = list(scenarios.NAMES)
 AT = {"method": "fine_tune", "freeze": "pool2", "lam": 1, "shots": 5, "learning_rate": 1e-3}
 
 
@@ -38,11 +46,29 @@ def in_page(page, widget, expression, argument):
     return page.evaluate(f"at => (module => {expression})((() => {{{module}}})())", argument)
 
 
+def in_node(widget, expression, argument):
+    """What an expression about the widget's module gives without a browser."""
+    node = Path(playwright.__file__).parent / "driver" / ("node.exe" if os.name == "nt" else "node")
+    module = widget._esm.replace("export default", "return")
+    script = f"""
+        const at = JSON.parse(require("fs").readFileSync(0, "utf8"));
+        const module_ = (() => {{{module}}})();
+        console.log(JSON.stringify((module => {expression})(module_)));
+    """
+    done = subprocess.run(
+        [node, "--eval", script],
+        input=json.dumps(argument),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
 # The page's arithmetic
 
 
-@pytest.mark.browser
-def test_the_page_computes_what_python_does(page):
+def test_the_page_computes_what_python_does():
     draw = np.random.default_rng(0)
     points = [
         {
@@ -54,8 +80,7 @@ def test_the_page_computes_what_python_does(page):
         for _ in range(50)
     ]
     names = ["bias", "variance", "risk", "bestLambda", "bestRisk", "ridge", "border"]
-    found = in_page(
-        page,
+    found = in_node(
         tc.widgets.LinearExplorer(),
         f"at.map(point => {json.dumps(names)}.map(name => module.theory[name](point)))",
         points,
@@ -78,17 +103,96 @@ def test_the_page_computes_what_python_does(page):
 
 
 def every_position(scenario):
-    positions = explorer.POSITIONS[scenario]
+    positions = scenarios.scenario(scenario).positions
     return [dict(zip(positions, at, strict=True)) for at in itertools.product(*positions.values())]
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_page_finds_every_position_in_the_grid(page, scenario):
+def test_the_page_finds_every_position_in_the_grid(scenario):
     at = every_position(scenario)
-    keys = in_page(page, tc.widgets.TransferExplorer(scenario), "at.map(module.keyOf)", at)
+    keys = in_node(tc.widgets.TransferExplorer(scenario), "at.map(module.keyOf)", at)
     assert keys == [explorer.key(settings) for settings in at]
     assert set(keys) == set(explorer.load_grid(scenario))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_page_unpacks_what_python_does(scenario):
+    widget = tc.widgets.TransferExplorer(scenario)
+    there = in_node(
+        widget,
+        "Object.fromEntries(module.unpack(at.grid, at.about))",
+        {"grid": widget.grid, "about": widget.about},
+    )
+    assert there == widget.runs
+
+
+def test_the_interval_of_the_page_is_students_t():
+    draw = np.random.default_rng(0)
+    samples = [draw.uniform(0, 1, size).tolist() for size in [*range(2, 14), 20, 40, 100]]
+    found = in_node(tc.widgets.TransferExplorer(), "at.map(module.interval)", samples)
+    for values, interval in zip(samples, found, strict=True):
+        half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        assert interval["mean"] == pytest.approx(np.mean(values))
+        assert interval["high"] - interval["mean"] == pytest.approx(half, rel=0.006)
+        assert interval["mean"] - interval["low"] == pytest.approx(half, rel=0.006)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_response_curve_is_the_mean_of_the_grids_draws(scenario):
+    widget = tc.widgets.TransferExplorer(scenario)
+    at = widget.start | {"method": "l2_sp"}
+    lines = in_node(
+        widget,
+        """["freeze", "lam", "shots", "learning_rate"].map(control => module.response(
+            control, at.start, at.about,
+            settings => (at.runs[module.keyOf(settings)] ?? []).map(run => ({ run }))
+        ))""",
+        {"start": at, "about": widget.about, "runs": widget.runs},
+    )
+    positions = widget.about["positions"]
+    for control, methods in zip(list(positions)[1:], lines, strict=True):
+        assert [line["method"] for line in methods] == positions["method"]
+        for line in methods:
+            places = [at | {"method": line["method"], control: it} for it in positions[control]]
+            keys = [explorer.key(place) for place in places]
+            assert line["answers"] == (len(set(keys)) > 1), (control, line["method"])
+            means = [np.mean([run["test"][-1] for run in widget.runs[key]]) for key in keys]
+            np.testing.assert_allclose([point["mean"] for point in line["points"]], means)
+            assert [point["place"] for point in line["points"]] == positions[control]
+
+
+def test_a_position_in_the_address_is_the_position_and_nonsense_is_none():
+    widget = tc.widgets.TransferExplorer()
+    at = every_position("digits")
+    there = in_node(
+        widget,
+        "at.at.map(it => module.read(module.written(it), at.positions))",
+        {"at": at, "positions": widget.about["positions"]},
+    )
+    assert there == at
+    nonsense = [None, "", "l2_sp", "l2_sp,nothing,7,5,0.001", "l2_sp,nothing,1,5,0.001x", ",,,,"]
+    found = in_node(
+        widget,
+        "at.texts.map(it => module.read(it, at.positions))",
+        {"texts": nonsense, "positions": widget.about["positions"]},
+    )
+    assert found == [None] * len(nonsense)
+
+
+def test_the_csv_has_a_line_per_draw_and_epoch():
+    widget = tc.widgets.TransferExplorer()
+    runs = widget.runs[explorer.key(AT)]
+    text = in_node(
+        widget,
+        "module.csv(at.settings, at.about, at.runs.map((run, episode) => ({ run, episode })))",
+        {"settings": AT, "about": widget.about, "runs": runs},
+    )
+    table = pd.read_csv(io.StringIO(text))
+    epochs = list(scenarios.scenario("digits").epochs)
+    assert table.epoch.tolist() == epochs * len(runs)
+    assert table.test_accuracy.tolist() == [share for run in runs for share in run["test"]]
+    assert table.train_accuracy.tolist() == [share for run in runs for share in run["train"]]
+    assert set(table.position) == {explorer.key(AT)}
 
 
 # The grid
@@ -96,16 +200,28 @@ def test_the_page_finds_every_position_in_the_grid(page, scenario):
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_grid_has_whole_runs_within_bounds(scenario):
-    _, test = explorer.target(scenario)
-    layers = len(tc.widgets.TransferExplorer(scenario).layers)
+    it = scenarios.scenario(scenario)
     for key, runs in explorer.load_grid(scenario).items():
-        assert len(runs) == explorer.EPISODES[scenario], key
-        for train, tested, drift, retention, wrong in runs:
-            assert len(train) == len(tested) == len(explorer.EPOCHS[scenario])
-            assert len(drift) == layers
-            assert all(0 <= share <= 1000 for share in [*train, *tested, retention])
-            assert all(test.labels[index] != guess for index, guess in wrong)
-            assert max(drift) == 0 or not key.startswith("feature_reuse"), key
+        assert len(runs) == it.draws, key
+        for run in runs:
+            assert len(run["train"]) == len(run["test"]) == len(it.epochs)
+            assert len(run["drift"]) == len(it.blocks)
+            assert all(0 <= share <= 1 for share in [*run["train"], *run["test"]])
+            assert 0 <= run["retention"] <= 1
+            assert all(it.test.labels[index] != guess for index, guess in run["wrong"])
+            assert max(run["drift"]) == 0 or not key.startswith("feature_reuse"), key
+
+
+def test_a_packed_grid_is_what_it_was():
+    """With and without a retention, with no mistake and with seven, with an episode missing."""
+    it = scenarios.scenario("digits")
+    count = len(it.epochs)
+    run = {"train": [0.5] * count, "test": [0.001] * count, "drift": [0.0, 1.0, 65.534, 0.25]}
+    full = run | {"retention": None, "wrong": [[399 - i, i] for i in range(7)]}
+    none = run | {"retention": 0.75, "wrong": []}
+    grid = {"a": [full, none, full], "b": [none], "c": []}
+    assert explorer.unpack(json.loads(json.dumps(explorer.pack(grid, it))), it) == grid
+    assert explorer.unpack(explorer.pack({}, it), it) == {}
 
 
 SPOTS = [
@@ -123,20 +239,20 @@ SPOTS = [
 def test_points_computed_again_are_what_the_grid_says(scenario, at):
     """Differences are another machine's rounding, which grows with every step of the source and of
     the target; most of all in what the source's old head makes of the new features."""
-    train, tested, drift, retention, _ = explorer.load_grid(scenario)[explorer.key(at)][0]
+    run = explorer.load_grid(scenario)[explorer.key(at)][0]
     again = explorer.measure(scenario, at, episode=0)
-    np.testing.assert_allclose(again["train"][-1], train[-1] / 1000, atol=0.11)
-    np.testing.assert_allclose(again["test"], np.array(tested) / 1000, atol=0.13)
-    np.testing.assert_allclose(list(again["drift"].values()), np.array(drift) / 1000, atol=0.03)
-    assert again["retention"] == pytest.approx(retention / 1000, abs=0.3)
+    np.testing.assert_allclose(again["train"][-1], run["train"][-1], atol=0.11)
+    np.testing.assert_allclose(again["test"], run["test"], atol=0.13)
+    np.testing.assert_allclose(again["drift"], run["drift"], atol=0.03)
+    assert again["retention"] == pytest.approx(run["retention"], abs=0.3)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_no_test_picture_is_ever_drawn(scenario):
-    pool, test = explorer.target(scenario)
+    pool, test, *_ = it = scenarios.scenario(scenario)
     together = {image.tobytes() for image in pool.images} & {i.tobytes() for i in test.images}
     assert not together
-    for shots in explorer.POSITIONS[scenario]["shots"]:
+    for shots in it.positions["shots"]:
         train, _ = tc.few_shot(pool, shots, seed=1)
         assert {image.tobytes() for image in train.images} <= {i.tobytes() for i in pool.images}
 
@@ -144,16 +260,16 @@ def test_no_test_picture_is_ever_drawn(scenario):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_what_is_embedded_stays_small(scenario):
     widget = tc.widgets.TransferExplorer(scenario)
-    assert len(json.dumps(widget.get_state(), default=repr)) < 300_000
+    assert len(json.dumps(widget.get_state(), default=repr)) < 400_000
 
 
 def final(scenario, at):
-    return np.mean([run[1][-1] for run in explorer.load_grid(scenario)[explorer.key(at)]]) / 1000
+    return np.mean([run["test"][-1] for run in explorer.load_grid(scenario)[explorer.key(at)]])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_presets_are_true_in_the_grid(scenario):
-    for story in tc.widgets.TransferExplorer(scenario).stories:
+    for story in scenarios.scenario(scenario).stories:
         gain = final(scenario, story["shown"]) - final(scenario, story["pinned"])
         assert (gain < -0.03) if "wrecks" in story["title"] else (gain > 0.03), story["title"]
 
@@ -171,6 +287,11 @@ def conversation(monkeypatch):
     widget.close()
 
 
+def move(view, number, at, episodes):
+    runs = [{"settings": at, "episode": episode} for episode in episodes]
+    return {"kind": "move", "view": view, "id": number, "settings": at, "runs": runs}
+
+
 def until_idle(widget):
     end = time.monotonic() + 120
     while widget.is_training:
@@ -180,25 +301,26 @@ def until_idle(widget):
 
 def test_a_move_trains_and_the_curve_grows(conversation):
     widget, said = conversation
-    widget.receive({"kind": "move", "view": "a", "id": 7, "settings": AT, "episodes": [1]})
+    widget.receive(move("a", 7, AT, [1]))
     until_idle(widget)
     kinds = [message["kind"] for message in said]
-    count = len(explorer.EPOCHS["digits"])
+    count = len(scenarios.scenario("digits").epochs)
     assert kinds == ["loading", "ready", *["growing"] * count, "done"]
     assert {message["id"] for message in said} == {7}
-    assert said[-1]["run"] == explorer.packed(explorer.measure("digits", AT, episode=1))
+    assert all(message["settings"] == AT and message["episode"] == 1 for message in said[2:])
+    assert [len(message["test"]) for message in said[2:-1]] == list(range(1, count + 1))
+    assert said[-1]["run"] == explorer.measure("digits", AT, episode=1)
+    assert widget.settings == AT
 
 
 def test_a_newer_move_stops_the_older_run(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
-    explorer.load_scenario("digits")
-    widget.receive(
-        {"kind": "move", "view": "a", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]}
-    )
+    scenarios.scenario("digits").source()
+    widget.receive(move("a", 1, slow, [0, 1, 2, 3]))
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
-    widget.receive({"kind": "move", "view": "a", "id": 2, "settings": AT, "episodes": [0]})
+    widget.receive(move("a", 2, AT, [0]))
     until_idle(widget)
     done = [message["id"] for message in said if message["kind"] == "done"]
     assert done == [2]
@@ -206,12 +328,12 @@ def test_a_newer_move_stops_the_older_run(conversation):
 
 def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
     widget, said = conversation
-    explorer.load_scenario("digits")
+    scenarios.scenario("digits").source()
     threads = threading.active_count()
     draw = random.Random(0)
     for number in range(200):
-        at = {name: draw.choice(values) for name, values in widget.positions.items()}
-        widget.receive({"kind": "move", "view": "a", "id": number, "settings": at, "episodes": [0]})
+        at = {name: draw.choice(values) for name, values in widget.about["positions"].items()}
+        widget.receive(move("a", number, at, [0]))
         time.sleep(0.01)
     until_idle(widget)
     assert (said[-1]["kind"], said[-1]["id"]) == ("done", 199)
@@ -222,9 +344,7 @@ def test_a_storm_of_moves_ends_at_the_last_one_and_leaves_nothing(conversation):
 def test_closing_ends_the_work(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch", "shots": 5}
-    widget.receive(
-        {"kind": "move", "view": "a", "id": 1, "settings": slow, "episodes": [0, 1, 2, 3]}
-    )
+    widget.receive(move("a", 1, slow, [0, 1, 2, 3]))
     widget.close()
     until_idle(widget)
     assert not [message for message in said if message["kind"] == "done"]
@@ -232,9 +352,7 @@ def test_closing_ends_the_work(conversation):
 
 def test_what_goes_wrong_is_said_on_the_page(conversation):
     widget, said = conversation
-    widget.receive(
-        {"kind": "move", "view": "a", "id": 1, "settings": AT | {"shots": 99_999}, "episodes": [0]}
-    )
+    widget.receive(move("a", 1, AT | {"shots": 99_999}, [0]))
     until_idle(widget)
     assert said[-1]["kind"] == "problem"
     assert "shots=99999" in said[-1]["text"]
@@ -246,25 +364,24 @@ def test_what_goes_wrong_is_said_on_the_page(conversation):
 def test_the_moves_of_two_views_stop_none_of_the_others(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch"}
-    widget.receive({"kind": "move", "view": "a", "id": 1, "settings": slow, "episodes": [0]})
+    widget.receive(move("a", 1, slow, [0]))
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
     widget.receive({"kind": "hello", "view": "b"})
     assert said[-1]["kind"] in ("loading", "growing")  # answered at once, not at the end of the run
-    widget.receive({"kind": "move", "view": "b", "id": 1, "settings": AT, "episodes": [0]})
+    widget.receive(move("b", 1, AT, [0]))
     until_idle(widget)
     done = {message["view"]: message["run"] for message in said if message["kind"] == "done"}
     expected = {"a": slow, "b": AT}
     for view, settings_ in expected.items():
-        assert done[view] == explorer.packed(explorer.measure("digits", settings_, episode=0))
+        assert done[view] == explorer.measure("digits", settings_, episode=0)
 
 
 def test_a_view_that_is_closed_leaves_its_run_and_no_other(conversation):
     widget, said = conversation
     slow = AT | {"method": "from_scratch"}
-    ask = {"kind": "move", "id": 1, "settings": slow}
-    widget.receive(ask | {"view": "a", "episodes": [0, 1, 2]})
-    widget.receive(ask | {"view": "b", "episodes": [0]})
+    widget.receive(move("a", 1, slow, [0, 1, 2]))
+    widget.receive(move("b", 1, slow, [0]))
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
     widget.receive({"kind": "leave", "view": "a"})
@@ -283,13 +400,187 @@ def test_the_kernel_answers_the_message_that_asked(monkeypatch):
     def receive(view):
         handled.set(view)
         at = AT | {"method": "feature_reuse"}
-        widget.receive({"kind": "move", "view": view, "id": 1, "settings": at, "episodes": [0]})
+        widget.receive(move(view, 1, at, [0]))
 
     for view in "ab":
         copy_context().run(receive, view)
     until_idle(widget)
     assert {message["view"] for message, _ in said} == {"a", "b"}
     assert all(message["view"] == view for message, view in said)
+
+
+# Settings from Python, one's own network and images
+
+
+def test_settings_are_where_the_controls_were_moved_last_and_move_them(conversation):
+    widget, said = conversation
+    assert widget.settings == widget.start == scenarios.scenario("digits").start
+    widget.receive(move("a", 1, AT, [0]))
+    assert widget.settings == AT
+    widget.settings = {"lam": np.float32(0.5), "method": "l2_sp"}
+    assert widget.settings == widget.start == AT | {"lam": 0.5, "method": "l2_sp"}
+    until_idle(widget)
+    going = [message["settings"] for message in said if message["kind"] == "go"]
+    assert going == [widget.settings]
+    json.dumps(going)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"lambda": 1}, "lambda.* is unknown: use .*lam"),
+        ({"method": "reuse"}, "method='reuse' is unknown: use .*feature_reuse"),
+        ({"freeze": "pool9"}, "freeze='pool9' is unknown: use .*pool2"),
+        ({"shots": 0}, "shots=0 is out of range"),
+        ({"shots": 10_000}, "shots=10000 is out of range"),
+        ({"learning_rate": 0}, "learning_rate=0 is out of range"),
+        ({"lam": -1, "shots": 1}, "lam=-1 is out of range"),
+    ],
+)
+def test_settings_that_no_training_could_begin_with_are_refused(conversation, changes, says):
+    widget, said = conversation
+    with pytest.raises(ValueError, match=says):
+        widget.settings = changes
+    assert widget.settings == widget.start
+    assert said == []
+
+
+@pytest.mark.browser
+def test_a_position_set_from_python_moves_the_controls_of_all_views(views):
+    page, _ = views
+    to = scenarios.scenario("digits").start | {"method": "l2_sp", "lam": 2.5, "shots": 1}
+    page.evaluate("settings => happen('msg:custom', { kind: 'go', settings })", to)
+    moves = page.evaluate("() => window.sent")
+    assert [sent["settings"] for sent in moves] == [to, to]
+    assert all(sent["runs"][0]["settings"] == to for sent in moves)
+    for number in range(2):
+        texts = page.evaluate(
+            "i => [...views[i].querySelectorAll('.tc-slider b')].map(it => it.textContent)", number
+        )
+        assert texts[1:3] == ["2.5", "1"]
+
+
+@pytest.fixture(scope="module")
+def source():
+    return tc.pretrain(tc.backbones.small_cnn(), tc.datasets.mnist("01234"), epochs=1, verbose=0)
+
+
+@pytest.fixture
+def few():
+    """24 images of each of two classes."""
+    digits = tc.datasets.digits("56")
+    return digits.subset(np.concatenate([np.flatnonzero(digits.labels == c)[:24] for c in (0, 1)]))
+
+
+def test_ones_own_controls_fit_the_network_and_the_images(source, few):
+    widget = tc.widgets.TransferExplorer(
+        backbone=source.get_layer("backbone"), dataset=few, source=source
+    )
+    positions = widget.about["positions"]
+    assert positions["freeze"] == ["nothing", "pool2", "flatten", "all"]
+    assert positions["shots"] == [1, 5]
+    assert widget.about["class_names"] == ["5", "6"]
+    assert widget.runs == {}
+    pool, test = widget._scenario.pool, widget._scenario.test
+    assert not {it.tobytes() for it in pool.images} & {it.tobytes() for it in test.images}
+    assert np.bincount(pool.labels).tolist() == np.bincount(test.labels).tolist() == [12, 12]
+    run = explorer.run(widget._scenario, AT | {"lam": 0.123}, episode=0)
+    assert run["drift"][:2] == [0, 0] and min(run["drift"][2:]) > 0
+    assert explorer.run(widget._scenario, AT | {"method": "feature_reuse"}, 0)["retention"] == 1
+
+
+def test_no_group_is_in_both_halves_and_a_large_network_is_not_trained_from_scratch():
+    pytest.importorskip("elpv_dataset")
+    solar = tc.datasets.solar_cells(image_size=32)
+    backbone = tc.backbones.efficientnet_lite0(image_size=32)
+    widget = tc.widgets.TransferExplorer(backbone=backbone, dataset=solar)
+    pool, test = widget._scenario.pool, widget._scenario.test
+    group_of = {it.tobytes(): group for it, group in zip(solar.images, solar.groups, strict=True)}
+    halves = [{group_of[it.tobytes()] for it in half.images} for half in (pool, test)]
+    assert halves[0] and halves[1] and not halves[0] & halves[1]
+    assert len(test) == 400
+    assert "from_scratch" not in widget.about["positions"]["method"]
+    assert len(widget.about["blocks"]) == 16
+
+
+def test_precompute_fills_the_grid_and_goes_on_where_it_was_stopped(source, few, monkeypatch):
+    widget = tc.widgets.TransferExplorer(backbone=source.get_layer("backbone"), dataset=few)
+    small = {name: values[-1:] for name, values in widget.about["positions"].items()}
+    small |= {"method": ["feature_reuse", "l2_sp"], "freeze": ["flatten"], "lam": [0.1, 10]}
+    monkeypatch.setattr(widget, "_scenario", widget._scenario._replace(positions=small))
+    trained, run = [], explorer.run
+
+    def stop_in_the_fifth(it, settings, episode, **options):
+        trained.append((explorer.key(settings), episode))
+        if len(trained) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return run(it, settings, episode, **options)
+
+    monkeypatch.setattr(explorer, "run", stop_in_the_fifth)
+    widget.precompute()
+    names = [explorer.key(settings) for settings in explorer.every_position(small).values()]
+    assert trained == [(name, episode) for episode in (0, 1) for name in names][:5]
+    assert [len(widget.runs[name]) for name in names] == [2, 1, 1]
+    widget.precompute()
+    assert [len(widget.runs[name]) for name in names] == [3, 3, 3]
+    expected = run(widget._scenario, small_at(small), 2)
+    assert widget.runs[names[0]][2]["test"] == pytest.approx(expected["test"], abs=0.001)
+
+
+def small_at(positions):
+    return {name: values[0] for name, values in positions.items()}
+
+
+def refused(source, few):
+    backbone, emoji = source.get_layer("backbone"), tc.datasets.emoji(image_size=32)
+    other = tc.backbones.small_cnn((32, 32, 3))
+    groups = Dataset(few.images, few.labels, few.class_names, np.arange(48) // 12)
+    return {
+        "dataset= is missing": {"backbone": backbone},
+        "backbone= is missing": {"dataset": few},
+        "backbone= is missing: your": {"source": source},
+        "world='digits' brings a network": {"world": "digits", "backbone": backbone},
+        "backbone takes images of 28x28x1": {"backbone": backbone, "dataset": emoji},
+        "must be a keras.Model, got an int": {"backbone": 1, "dataset": few},
+        "class '5' has 2 images, but .* at least 4": {
+            "backbone": backbone,
+            "dataset": few.subset([0, 1, *range(30, 48)]),
+        },
+        "class '5' has 2 groups, but .* at least 4": {"backbone": backbone, "dataset": groups},
+        "source= has another backbone": {"backbone": other, "dataset": emoji, "source": source},
+        "does not know the names": {"backbone": backbone, "dataset": few, "source": backbone},
+    }
+
+
+def test_what_cannot_be_explored_is_refused_with_a_way_out(source, few):
+    for says, arguments in refused(source, few).items():
+        with pytest.raises((TypeError, ValueError), match=says):
+            tc.widgets.TransferExplorer(**arguments)
+
+
+@pytest.mark.browser
+def test_where_nothing_was_made_beforehand_the_page_asks_at_once_and_fills_the_curve(
+    page, source, few
+):
+    widget = tc.widgets.TransferExplorer(backbone=source.get_layer("backbone"), dataset=few)
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    in_page(page, widget, VIEWS, state)
+    assert "There is no run here yet. No kernel is running here." in origins(page)[0]
+    name = page.evaluate("() => window.sent.splice(0)[0].view")
+    page.evaluate("view => happen('msg:custom', {kind: 'ready', view})", name)
+    (asked,) = page.evaluate("() => window.sent.splice(0)")
+    assert [it["episode"] for it in asked["runs"]] == [0, 1, 2, 0]  # and one for the other shots
+    assert asked["runs"][3]["settings"] == widget.start | {"shots": 1}
+    run = {"train": [1.0] * 7, "test": [0.75] * 7, "drift": [0.1] * 4, "retention": None}
+    for it in asked["runs"]:
+        reply = {"kind": "done", "view": name, "id": asked["id"], "run": run | {"wrong": []}, **it}
+        page.evaluate("reply => happen('msg:custom', reply)", reply)
+    assert "Computed just now" in origins(page)[0]
+    assert "75 % of the test pictures right" in words(page)[0]
+    label = page.evaluate(
+        "() => views[0].querySelector('.tc-first svg').getAttribute('aria-label')"
+    )
+    assert "fine-tuning: 75 %, 75 %" in label
 
 
 # A model as the page gets it, and two views of it. `dead` makes it a kernel that has ended.
@@ -342,9 +633,10 @@ def test_a_view_shows_no_reply_to_another(views):
     before = words(page)
     moves = page.evaluate("() => window.sent")
     assert [(move["view"], move["id"]) for move in moves] == [(name, 1) for name in names]
-    count = len(explorer.EPOCHS["digits"])
-    run = [[500] * count, [123] * count, [0, 0, 0, 0], 777, []]
-    reply = {"kind": "done", "view": names[0], "id": 1, "episode": 0, "run": run}
+    count = len(scenarios.scenario("digits").epochs)
+    run = {"train": [0.5] * count, "test": [0.123] * count, "drift": [0, 0, 0, 0]}
+    run |= {"retention": 0.777, "wrong": []}
+    reply = {"kind": "done", "view": names[0], "id": 1, "run": run, **moves[0]["runs"][0]}
     page.evaluate("reply => happen('msg:custom', reply)", reply)
     first, second = words(page)
     assert "12 % of the test pictures" in first
@@ -401,7 +693,7 @@ def test_what_the_notebooks_were_saved_with_is_what_there_is_now():
     """A page without a kernel runs the module and shows the grid that its notebook holds."""
     explorers = [*map(tc.widgets.TransferExplorer, SCENARIOS), tc.widgets.LinearExplorer()]
     now = [
-        {name: getattr(it, name) for name in it.keys if name in ("_esm", "_css", "grid", "stories")}
+        {name: getattr(it, name) for name in it.keys if name in ("_esm", "_css", "about", "grid")}
         for it in explorers
     ]
     found = 0

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from browser import chromium, new_page
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 
@@ -204,7 +206,7 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
         assert cell == page.evaluate(
             "() => document.querySelector('.jp-mod-active')?.dataset.windowedListIndex"
         ), "the arrow keys have left the slider for another cell"
-        moved(lambda: digits.get_by_label("L2-SP").check())
+        moved(lambda: digits.get_by_role("radio", name="L2-SP").check())
         moved(lambda: digits.get_by_role("button", name="Draw other shots").click())
         box = digits.locator("input[type=range]:enabled").nth(1).bounding_box()
         moved(lambda: page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2))
@@ -212,6 +214,7 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
     assert report.read_text(encoding="utf-8") == "", "the server or a kernel asks another host"
 
 
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 TWO_VIEWS = """import transfer_course as tc
 explorer = tc.widgets.TransferExplorer()
 display(explorer)
@@ -221,8 +224,7 @@ display(explorer)"""
 def test_two_views_take_turns_and_a_restart_is_noticed(lab):
     address, token, folder, _ = lab
     cells = [nbformat.v4.new_code_cell(TWO_VIEWS), nbformat.v4.new_code_cell("1 + 1")]
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
     nbformat.write(notebook, folder / "notebooks" / "views.ipynb")
     with chromium() as browser, new_page(browser) as (page, trouble):
         page.goto(f"{address}lab/tree/views.ipynb?reset&token={token}")
@@ -243,8 +245,8 @@ def test_two_views_take_turns_and_a_restart_is_noticed(lab):
         for number in range(2):
             wait_until(number, "Move something")
         # The first one's run goes on while the second one is used, and each gets its own answer.
-        views.nth(0).get_by_label("from scratch").check()
-        views.nth(1).get_by_label("feature reuse").check()
+        views.nth(0).get_by_role("radio", name="from scratch").check()
+        views.nth(1).get_by_role("radio", name="feature reuse").check()
         for number, method in enumerate(["from scratch", "feature reuse"]):
             wait_until(number, "Computed just now")
             assert views.nth(number).locator(".tc-words").inner_text().startswith(method)
@@ -256,13 +258,58 @@ def test_two_views_take_turns_and_a_restart_is_noticed(lab):
             page.keyboard.press("d")
         assert page.locator(".jp-Notebook .jp-Cell").count() == cells_before == 2
 
-        views.nth(0).get_by_label("L2-SP").check()
+        views.nth(0).get_by_role("radio", name="L2-SP").check()
         wait_until(0, "Training now")
         page.evaluate(
             "async () => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
         )
         for number in range(2):
             wait_until(number, "run this cell again")
-        views.nth(0).get_by_label("fine-tuning").check()
+        views.nth(0).get_by_role("radio", name="fine-tuning").check()
         assert views.nth(0).locator(".tc-words").inner_text().startswith("fine-tuning")
     assert trouble == []
+
+
+OWN = """import transfer_course as tc
+photos = tc.datasets.image_folder("photos", image_size=32)
+explorer = tc.widgets.TransferExplorer(
+    backbone=tc.backbones.small_cnn((32, 32, 3)), dataset=photos
+)
+explorer"""
+
+
+def test_an_explorer_over_a_folder_of_photos_trains_at_once_and_fills_its_curve(lab):
+    address, token, folder, report = lab
+    report.write_text("", encoding="utf-8")
+    draw = np.random.default_rng(0)
+    for name, colour in {"red": 0, "green": 1}.items():
+        (folder / "notebooks" / "photos" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = draw.integers(0, 120, (40, 50, 3), dtype=np.uint8)
+            pixels[..., colour] += 130
+            path = folder / "notebooks" / "photos" / name / f"{number}.png"
+            Image.fromarray(pixels).save(path)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(OWN)], metadata=KERNEL)
+    nbformat.write(notebook, folder / "notebooks" / "own.ipynb")
+    with chromium() as browser, new_page(browser) as (page, trouble):
+        page.goto(f"{address}lab/tree/own.ipynb?reset&token={token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.evaluate(RUN_ALL, "own.ipynb")
+        page.wait_for_function("() => window.ended", timeout=SECONDS * 1000)
+        page.wait_for_selector('.tc-explorer[data-state="computed"]', timeout=SECONDS * 1000)
+        explorer = page.locator(".tc-explorer")
+        assert explorer.locator(".tc-words").inner_text().startswith("fine-tuning, frozen up to")
+        page.wait_for_function(
+            """() => document.querySelectorAll(".tc-first circle.tc-fine_tune").length >= 3""",
+            timeout=SECONDS * 1000,
+        )  # a point for 1 and one for 5 shots, and the ring where the controls are
+        explorer.get_by_role("radio", name="feature reuse").check()
+        page.wait_for_function(
+            """() => document.querySelector(".tc-explorer").dataset.state === "computed" &&
+                document.querySelector(".tc-words").textContent.startsWith("feature reuse") &&
+                document.querySelector(".tc-words").textContent.includes("mean of 3 draws")""",
+            timeout=SECONDS * 1000,
+        )
+        assert not explorer.get_by_role("slider", name="λ").is_enabled()
+    assert trouble == []
+    assert report.read_text(encoding="utf-8") == "", "the server or a kernel asks another host"

@@ -58,7 +58,7 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
             f"the backbone must be a keras.Model, got {describe_type(backbone)}: "
             "pass the one that the training started from"
         )
-    trained, source = _kernels(model.get_layer("backbone")), _kernels(backbone)
+    trained, source = (kernels_by_layer(it) for it in (model.get_layer("backbone"), backbone))
     for name in [*trained, *source]:
         shapes = [[kernel.shape for kernel in side.get(name, [])] for side in (trained, source)]
         if shapes[0] != shapes[1]:
@@ -77,7 +77,19 @@ def _distance(here: np.ndarray, start: np.ndarray) -> float:
     return float(moved / length) if length else float("nan")
 
 
-def _kernels(backbone) -> dict[str, list[np.ndarray]]:
+def kernels_by_layer(backbone) -> dict[str, list[np.ndarray]]:
+    """Return the kernels of each layer that has some, by its path.
+
+    Parameters
+    ----------
+    backbone : keras.Model
+        Models nested in it are looked into.
+
+    Returns
+    -------
+    dict of str to list of numpy.ndarray
+        From the input to the output.
+    """
     kernels = {
         path: [weight.numpy() for weight in layer.weights if is_kernel(weight)]
         for path, layer in layers_by_path(backbone).items()

@@ -20,6 +20,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "augmentation",
+        "choosing",
         "dissimilar",
         "explorer",
         "fair",
@@ -28,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "labels",
         "lambda_by_labels",
         "related_methods",
+        "scenarios",
         "shift",
         "sources",
         "tuning",

@@ -16,6 +16,8 @@ NAMES = (
     "fair_new_classes",
     "fair_emoji",
     "fair_solar_cells",
+    "augmentation",
+    "choosing",
     "dissimilar",
     "fine_tuning_emoji",
     "l2_sp_emoji",

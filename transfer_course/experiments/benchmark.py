@@ -30,7 +30,7 @@ import numpy as np
 
 import transfer_course as tc
 from transfer_course._backend import keras, tf
-from transfer_course.experiments import explorer, sources
+from transfer_course.experiments import explorer, scenarios, sources
 from transfer_course.training import feature_cache
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,10 +213,11 @@ def move_to(settings: dict) -> Callable:
 def curve_times(settings: dict) -> list[float]:
     """Train at a position of the explorer's controls: when each point of the curve was there."""
     times = []
-    whole = len(explorer.EPOCHS["digits"])
+    it = scenarios.scenario("digits")
+    whole = len(it.epochs)
     with suppress(explorer.Stopped):  # what follows the curve is not part of it
-        explorer.measure(
-            "digits",
+        explorer.run(
+            it,
             settings,
             episode=0,
             report=lambda curves: times.append(perf_counter()),
@@ -227,8 +228,9 @@ def curve_times(settings: dict) -> list[float]:
 
 def slider_moves() -> None:
     """What a move of the explorer costs, against the same curve by plain Keras."""
-    backbone, pool, test, _ = explorer.load_scenario("digits")
-    train, _ = tc.few_shot(pool, shots=5, seed=0)
+    it = scenarios.scenario("digits")
+    backbone, test = it.source().backbone, it.test
+    train, _ = tc.few_shot(it.pool, shots=5, seed=0)
     at = {"method": "fine_tune", "lam": 1, "shots": 5, "learning_rate": 1e-3}
     for freeze, must in (("pool2", 10), ("nothing", 5), ("all", 30)):
         last_frozen = {"nothing": None, "all": "features"}.get(freeze, freeze)
@@ -239,7 +241,7 @@ def slider_moves() -> None:
             epochs=60,
             learning_rate=1e-3,
             validation_data=(test.images, test.labels),
-            validation_freq=list(explorer.EPOCHS["digits"]),
+            validation_freq=list(it.epochs),
         )
         found, results = rounds(
             5, forget=False, ours=move_to(at | {"freeze": freeze}), plain=keras_way
@@ -255,12 +257,13 @@ def storm() -> str:
     sent = []
     widget.send = sent.append
     draw = random.Random(0)
-    positions = explorer.POSITIONS["digits"]
+    positions = scenarios.scenario("digits").positions
 
     def moves(count, pause):
         for number in range(count):
             at = {name: draw.choice(values) for name, values in positions.items()}
-            widget.receive({"kind": "move", "id": number, "settings": at, "episodes": [0]})
+            move = {"kind": "move", "view": "a", "id": number, "settings": at}
+            widget.receive(move | {"runs": [{"settings": at, "episode": 0}]})
             sleep(pause)
         while widget.is_training:
             sleep(0.01)

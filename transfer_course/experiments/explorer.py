@@ -1,142 +1,41 @@
 """The transfer explorer: one training at one position of its controls.
 
-`measure` makes the live runs of `transfer_course.widgets.TransferExplorer`, and beforehand those of
-its grids, which the page shows where no kernel runs. A grid holds the runs of a scenario: one per
-position of the controls and draw of the shots. To be small it holds whole numbers, in thousandths,
-and of each run a list in the order of `PARTS`. These commands measure a grid again, in a quarter of
-an hour each::
+`run` makes the live runs of `transfer_course.widgets.TransferExplorer`, and beforehand those of its
+grids, which the page shows where no kernel runs. A grid holds the runs of a scenario: at each
+position of the controls one per episode, that is, per draw of the shots. `pack` makes it small.
+These commands measure the grids again, in an hour each::
 
     python -m transfer_course.experiments explorer_digits
     python -m transfer_course.experiments explorer_emoji
 """
 
+import base64
 import itertools
 import json
 from collections.abc import Callable
-from functools import cache
-from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 import transfer_course as tc
-from transfer_course.datasets.dataset import Dataset
-from transfer_course.experiments import sources
+from transfer_course.experiments import scenarios
 from transfer_course.experiments._results import RESULTS
+from transfer_course.experiments.scenarios import ALL, NOTHING, Scenario, scenario
 
-ALL = "all"  # the freeze depth at which only the head trains
-NONE = "nothing"
-
-# What the controls offer, by scenario. Every combination is a point of the grid.
-POSITIONS = {
-    "digits": {
-        "method": ["from_scratch", "feature_reuse", "fine_tune", "l2_sp"],
-        "freeze": [NONE, "pool1", "pool2", "flatten", ALL],
-        "lam": [0.1, 1, 10, 100],
-        "shots": [1, 5],
-        "learning_rate": [3e-4, 1e-3, 1e-2],
-    },
-    "emoji": {
-        "method": ["feature_reuse", "fine_tune", "l2_sp"],
-        "freeze": ["block11", "block15", ALL],
-        "lam": [1, 10],
-        "shots": [1, 5],
-        "learning_rate": [3e-4, 1e-3, 1e-2],
-    },
-}
-EPISODES = {"digits": 3, "emoji": 3}
-EPOCHS = {"digits": (1, 2, 4, 8, 15, 30, 45, 60), "emoji": (1, 2, 4, 8, 15, 22, 30)}
-PARTS = ("train", "test", "drift", "retention", "wrong")
-_MOST_WRONG = 10
-
-
-class Scenario(NamedTuple):
-    """What a run needs: a source, and a target whose test images are never drawn."""
-
-    backbone: object
-    pool: Dataset  # the shots are drawn from here
-    test: Dataset
-    retention: Callable  # backbone -> share of the source task that it still does
+_WRONG = 7  # mistakes that are shown, at most: one row on a page
+_NOTHING_HERE = 2**16 - 1  # in a packed grid
 
 
 class Stopped(Exception):
     """The run was given up, because a newer one is wanted."""
 
 
-@cache
-def target(scenario: str) -> tuple[Dataset, Dataset]:
-    """Return the images of the target: a pool to draw shots from, and those to test on.
-
-    Parameters
-    ----------
-    scenario : str
-        ``"digits"`` or ``"emoji"``.
-
-    Returns
-    -------
-    pool, test : tc.Dataset
-
-    Examples
-    --------
-    >>> target("digits")
-    (Dataset(1397 images of 28x28x1, 10 classes), Dataset(400 images of 28x28x1, 10 classes))
-    """
-    dataset = tc.datasets.digits() if scenario == "digits" else tc.datasets.emoji(image_size=96)
-    pool, test = train_test_split(
-        np.arange(len(dataset)),
-        test_size=400 if scenario == "digits" else 0.5,
-        stratify=dataset.labels,
-        random_state=0,
-    )
-    return dataset.subset(np.sort(pool)), dataset.subset(test)
-
-
-@cache
-def load_scenario(name: str) -> Scenario:
-    """Load a scenario, and train its source network if it has one to train: seconds, once.
+def points(name: str) -> list[dict]:
+    """Return the arguments of `measure` for all runs of a grid, in the grid's order.
 
     Parameters
     ----------
     name : str
-        ``"digits"`` or ``"emoji"``.
-
-    Returns
-    -------
-    Scenario
-    """
-    pool, test = target(name)
-    if name == "digits":
-        source, held_out = sources.mnist_held_out(0, "0123456789")
-        head = source.get_layer("head")
-
-        def accuracy_on_mnist(backbone) -> float:
-            guesses = np.argmax(head(backbone(held_out.images, training=False)), axis=1)
-            return float((guesses == held_out.labels).mean())
-
-        return Scenario(source.get_layer("backbone"), pool, test, accuracy_on_mnist)
-
-    backbone = tc.backbones.efficientnet_lite0(image_size=96)
-    some = test.images[::2]
-
-    def answers(network):
-        return sources.imagenet_classes(network(some, training=False).numpy())
-
-    def same_answers(network) -> float:
-        return float((answers(network) == before).mean())
-
-    before = answers(backbone)
-    return Scenario(backbone, pool, test, same_answers)
-
-
-def points(scenario: str) -> list[dict]:
-    """Return the arguments of `measure` for all runs of a grid, in the grid's order.
-
-    Positions that differ only in what does not matter there are one point.
-
-    Parameters
-    ----------
-    scenario : str
-        ``"digits"`` or ``"emoji"``.
+        One of `scenarios.NAMES`.
 
     Returns
     -------
@@ -145,20 +44,37 @@ def points(scenario: str) -> list[dict]:
 
     Examples
     --------
-    >>> len(points("emoji")) / EPISODES["emoji"]
-    38.0
+    >>> points("emoji")[0]
+    {'scenario': 'emoji', 'settings': {'method': 'feature_reuse', 'shots': 1}, 'episode': 0}
     """
-    positions = POSITIONS[scenario]
-    every_position = [
-        dict(zip(positions, chosen, strict=True))
-        for chosen in itertools.product(*positions.values())
-    ]
-    distinct = {key(settings): canonical(settings) for settings in every_position}
+    it = scenario(name)
     return [
-        {"scenario": scenario, "settings": settings, "episode": episode}
-        for settings in distinct.values()
-        for episode in range(EPISODES[scenario])
+        {"scenario": name, "settings": settings, "episode": episode}
+        for settings in every_position(it.positions).values()
+        for episode in range(it.draws)
     ]
+
+
+def every_position(positions: dict[str, list]) -> dict[str, dict]:
+    """Return all positions of the controls by their names; those that come to the same are one.
+
+    Parameters
+    ----------
+    positions : dict of str to list
+        As in `Scenario`.
+
+    Returns
+    -------
+    dict of str to dict
+        What `key` and `canonical` give.
+
+    Examples
+    --------
+    >>> len(every_position(scenario("emoji").positions))
+    38
+    """
+    every = (dict(zip(positions, at, strict=True)) for at in itertools.product(*positions.values()))
+    return {key(settings): canonical(settings) for settings in every}
 
 
 def canonical(settings: dict) -> dict:
@@ -167,7 +83,7 @@ def canonical(settings: dict) -> dict:
     Parameters
     ----------
     settings : dict
-        A position of each control, as in `POSITIONS`.
+        A position of each control, as in ``Scenario.positions``.
 
     Returns
     -------
@@ -198,7 +114,7 @@ def key(settings: dict) -> str:
     Parameters
     ----------
     settings : dict
-        A position of each control, as in `POSITIONS`; what does not matter there may be missing.
+        A position of each control; what does not matter there may be missing.
 
     Returns
     -------
@@ -214,8 +130,27 @@ def key(settings: dict) -> str:
     )
 
 
-def measure(
-    scenario: str,
+def measure(scenario: str, settings: dict, episode: int) -> dict:
+    """Return `run` of one of the scenarios that come with the package.
+
+    Parameters
+    ----------
+    scenario : str
+        One of `scenarios.NAMES`.
+    settings : dict
+        A position of each control.
+    episode : int
+        Draws the shots and the order of the images.
+
+    Returns
+    -------
+    dict
+    """
+    return run(scenarios.scenario(scenario), settings, episode)
+
+
+def run(
+    it: Scenario,
     settings: dict,
     episode: int,
     report: Callable = lambda curves: None,
@@ -225,10 +160,10 @@ def measure(
 
     Parameters
     ----------
-    scenario : str
-        ``"digits"`` or ``"emoji"``.
+    it : Scenario
+        The source and the target.
     settings : dict
-        A position of each control, as in `POSITIONS`.
+        A position of each control. Values between those that the controls offer are fine.
     episode : int
         Draws the shots and the order of the images.
     report : callable, optional
@@ -239,10 +174,10 @@ def measure(
     Returns
     -------
     dict
-        ``train`` and ``test``: accuracy after each of the epochs in `EPOCHS`; ``drift``: how far
-        each layer, or block of layers, has moved from the source (see `drift_by_layer`);
-        ``retention``: the share of the source task that the network still does; ``wrong``: pairs of
-        a test image and the class that it was taken for, ten at the most.
+        ``train`` and ``test``: accuracy after each of ``it.epochs``; ``drift``: how far each of
+        ``it.blocks`` has moved from the source, the mean of its layers (see `drift_by_layer`);
+        ``retention``: the share of the source task that the network still does, or None; ``wrong``:
+        pairs of a test image and the class that it was taken for, seven at the most.
 
     Raises
     ------
@@ -253,10 +188,10 @@ def measure(
     """
     from transfer_course._backend import keras  # takes seconds, which the page can do without
 
-    it = load_scenario(scenario)
+    source = it.source()
     settings = canonical(settings)
     method = getattr(tc, settings.pop("method"))
-    if settings.get("freeze") == NONE:
+    if settings.get("freeze") == NOTHING:
         settings["freeze"] = 0
     if "lam" in settings:
         settings |= {"alpha": 2 * settings.pop("lam"), "beta": 0}
@@ -267,130 +202,191 @@ def measure(
         if "val_accuracy" in logs:
             curves["train"].append(logs["accuracy"])
             curves["test"].append(logs["val_accuracy"])
-            report(curves)
+            report({name: [*shares] for name, shares in curves.items()})
         callback.model.stop_training = given_up()
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=note)
     callback.needs_weights_after = ()  # so epochs without a validation may run in one call
-    epochs = EPOCHS[scenario]
     model = method(
-        it.backbone,
+        source.backbone,
         train,
-        epochs=epochs[-1],
+        epochs=it.epochs[-1],
         seed=episode,
         verbose=0,
         validation_data=it.test,
-        validation_freq=list(epochs),
+        validation_freq=list(it.epochs),
         callbacks=[callback],
         **settings,
     )
-    if len(curves["test"]) < len(epochs) or given_up():
+    if len(curves["test"]) < len(it.epochs) or given_up():
         raise Stopped
     guesses = tc.predict(model, it.test.images).argmax(axis=1)
-    backbone = model.get_layer("backbone")
-    wrong = np.flatnonzero(guesses != it.test.labels)[:_MOST_WRONG]
+    wrong = np.flatnonzero(guesses != it.test.labels)[:_WRONG]
+    retention = source.retention and source.retention(model.get_layer("backbone"))
     return curves | {
-        "drift": _by_block(tc.drift_by_layer(model, it.backbone)),
-        "retention": it.retention(backbone),
-        "wrong": [[int(i), int(guesses[i])] for i in wrong],
+        "drift": _by_block(tc.drift_by_layer(model, source.backbone), it),
+        "retention": retention,
+        "wrong": [[int(place), int(guesses[place])] for place in wrong],
     }
 
 
-def _by_block(drift: dict[str, float]) -> dict[str, float]:
-    """The mean drift of the layers of a block, which share the first part of their names."""
-    blocks = {}
-    for name, distance in drift.items():
-        blocks.setdefault(name.split("_")[0], []).append(distance)
-    return {name: float(np.mean(distances)) for name, distances in blocks.items()}
+def _by_block(drift: dict[str, float], it: Scenario) -> list[float]:
+    """The mean drift of the layers of each block. One that began at zero has no length to go by."""
+    blocks = {name: [] for name in it.blocks}
+    for path, distance in drift.items():
+        blocks[it.block_of(path)].append(0.0 if np.isnan(distance) else distance)
+    return [float(np.mean(distances)) for distances in blocks.values()]
 
 
-def packed(run: dict) -> list:
-    """Return a run as the grid holds it.
-
-    Parameters
-    ----------
-    run : dict
-        What `measure` returned.
-
-    Returns
-    -------
-    list
-        Its parts, in the order of `PARTS`.
-
-    Examples
-    --------
-    >>> run = {"train": [0.5, 1.0], "test": [0.25, 0.75], "drift": {"conv1": 0.01234}}
-    >>> packed(run | {"retention": 0.9, "wrong": [[3, 8]]})
-    [[500, 1000], [250, 750], [12], 900, [[3, 8]]]
-    """
-
-    def thousandths(values):
-        return [round(1000 * value) for value in values]
-
-    drift = thousandths(run["drift"].values())
-    curves = thousandths(run["train"]), thousandths(run["test"])
-    return [*curves, drift, round(1000 * run["retention"]), run["wrong"]]
-
-
-def load_grid(scenario: str) -> dict[str, list]:
-    """Return the grid of a scenario: at each point its packed runs, one per episode.
+def pack(grid: dict[str, list[dict]], it: Scenario) -> dict:
+    """Return a grid in a tenth of its size, as text that JSON can hold.
 
     Parameters
     ----------
-    scenario : str
-        ``"digits"`` or ``"emoji"``.
+    grid : dict of str to list of dict
+        By the name of a point: the runs of its episodes, the first ones at least.
+    it : Scenario
+        What the runs are of.
 
     Returns
     -------
     dict
-        The points have the names that `key` gives.
+        ``keys``, the names of the points; ``runs``, base64 of little-endian uint16 with the axes
+        point, episode and number. The numbers of a run are in thousandths, in the order that `run`
+        gives them, 65535 where there is none.
 
     Examples
     --------
-    >>> grid = load_grid("digits")
-    >>> len(grid["feature_reuse 5"])
-    3
+    >>> it = scenario("digits")
+    >>> unpack(pack({"feature_reuse 5": load_grid("digits")["feature_reuse 5"]}, it), it).keys()
+    dict_keys(['feature_reuse 5'])
     """
-    return json.loads((RESULTS / f"explorer_{scenario}.json").read_text("ascii"))
+    numbers = np.full((len(grid), it.draws, _size(it)), _NOTHING_HERE, "<u2")
+    for row, runs in zip(numbers, grid.values(), strict=True):
+        for cells, each in zip(row, runs[: it.draws], strict=False):
+            shares = [*each["train"], *each["test"], *each["drift"]]
+            shares += [] if each["retention"] is None else [each["retention"]]
+            cells[: len(shares)] = np.clip(np.rint(1000 * np.array(shares)), 0, _NOTHING_HERE - 1)
+            wrong = np.ravel(each["wrong"][:_WRONG])
+            cells[_size(it) - 2 * _WRONG :][: len(wrong)] = wrong
+    return {"keys": list(grid), "runs": base64.b64encode(numbers.tobytes()).decode("ascii")}
 
 
-def load_table(scenario: str):
+def unpack(packed: dict, it: Scenario) -> dict[str, list[dict]]:
+    """Return a grid from what `pack` made of it.
+
+    Parameters
+    ----------
+    packed : dict
+        The result of `pack`.
+    it : Scenario
+        The same.
+
+    Returns
+    -------
+    dict of str to list of dict
+        By the name of a point, the runs of its episodes, as `run` gives them.
+    """
+    numbers = np.frombuffer(base64.b64decode(packed["runs"]), "<u2").astype(int)
+    numbers = numbers.reshape(len(packed["keys"]), it.draws, _size(it))
+    return {
+        name: [_unpacked(cells.tolist(), it) for cells in row if cells[0] != _NOTHING_HERE]
+        for name, row in zip(packed["keys"], numbers, strict=True)
+    }
+
+
+def _unpacked(cells: list[int], it: Scenario) -> dict:
+    parts = iter(cells)
+
+    def shares(count):
+        return [each / 1000 for each in itertools.islice(parts, count)]
+
+    found = {name: shares(len(it.epochs)) for name in ("train", "test")}
+    found["drift"] = shares(len(it.blocks))
+    retention = next(parts)
+    found["retention"] = None if retention == _NOTHING_HERE else retention / 1000
+    pairs = zip(parts, parts, strict=True)
+    found["wrong"] = [list(pair) for pair in pairs if pair[0] != _NOTHING_HERE]
+    return found
+
+
+def _size(it: Scenario) -> int:
+    """How many numbers a packed run has."""
+    return 2 * len(it.epochs) + len(it.blocks) + 1 + 2 * _WRONG
+
+
+def load_packed(name: str) -> dict:
+    """Return the grid of a scenario as `pack` made it.
+
+    Parameters
+    ----------
+    name : str
+        One of `scenarios.NAMES`.
+
+    Returns
+    -------
+    dict
+    """
+    return json.loads((RESULTS / f"explorer_{name}.json").read_text("ascii"))
+
+
+def load_grid(name: str) -> dict[str, list[dict]]:
+    """Return the grid of a scenario.
+
+    Parameters
+    ----------
+    name : str
+        One of `scenarios.NAMES`.
+
+    Returns
+    -------
+    dict of str to list of dict
+        At each point, named as `key` does, its runs: one per episode, as `run` gives them.
+
+    Examples
+    --------
+    >>> load_grid("digits")["feature_reuse 5"][0]["test"][-1] > 0.8
+    True
+    """
+    return unpack(load_packed(name), scenario(name))
+
+
+def load_table(name: str):
     """Return the grid of a scenario as a table, for `transfer_course.experiments.load`.
 
     Parameters
     ----------
-    scenario : str
-        ``"digits"`` or ``"emoji"``.
+    name : str
+        One of `scenarios.NAMES`.
 
     Returns
     -------
     pandas.DataFrame
         A row for each run: its settings (NaN where one does not matter), the episode, and after the
-        last epoch ``accuracy`` and ``train_accuracy``, the mean ``drift`` of the layers, and
+        last epoch ``accuracy`` and ``train_accuracy``, the mean ``drift`` of the blocks, and
         ``retention``.
 
     Examples
     --------
     >>> table = load_table("digits")
-    >>> table[table.method == "feature_reuse"].retention.round(2).unique().tolist()
-    [0.95]
+    >>> table[table.method == "feature_reuse"].retention.min() > 0.9
+    True
     """
     import pandas as pd
 
-    grid = load_grid(scenario)
+    grid, it = load_grid(name), scenario(name)
     rows = []
-    for point in points(scenario):
-        settings, episode = point["settings"], point["episode"]
-        train, test, drift, retention, _ = grid[key(settings)][episode]
+    for point in points(name):
+        each = grid[key(point["settings"])][point["episode"]]
         rows.append(
-            settings
+            point["settings"]
             | {
-                "episode": episode,
-                "accuracy": test[-1] / 1000,
-                "train_accuracy": train[-1] / 1000,
-                "drift": np.mean(drift) / 1000,
-                "retention": retention / 1000,
+                "episode": point["episode"],
+                "accuracy": each["test"][-1],
+                "train_accuracy": each["train"][-1],
+                "drift": np.mean(each["drift"]),
+                "retention": each["retention"],
             }
         )
     measured = ["episode", "accuracy", "train_accuracy", "drift", "retention"]
-    return pd.DataFrame(rows, columns=[*POSITIONS[scenario], *measured])
+    return pd.DataFrame(rows, columns=[*it.positions, *measured])

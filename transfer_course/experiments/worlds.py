@@ -149,16 +149,30 @@ def methods(world: str) -> list[str]:
 def _imagenet(world: str) -> Source:
     backbone = tc.backbones.efficientnet_lite0(image_size=96)
     images = target(world).report.images
-    some = images[:: len(images) // 100]
+    return Source(None, backbone, same_imagenet_classes(backbone, images[:: len(images) // 100]))
+
+
+def same_imagenet_classes(backbone, images: np.ndarray) -> Callable:
+    """Return a function of a network: how often it gives ImageNet's head the same class as before.
+
+    Parameters
+    ----------
+    backbone : keras.Model
+        `efficientnet_lite0`, as it was before.
+    images : numpy.ndarray
+        What the classes are asked of.
+
+    Returns
+    -------
+    callable
+        Takes a backbone that has been trained on, and returns a share of the images, from 0 to 1.
+    """
 
     def answers(network):
-        return sources.imagenet_classes(network(some, training=False).numpy())
-
-    def kept(network) -> float:
-        return float((answers(network) == before).mean())
+        return sources.imagenet_classes(network(images, training=False).numpy())
 
     before = answers(backbone)
-    return Source(None, backbone, kept)
+    return lambda network: float((answers(network) == before).mean())
 
 
 def _divided(dataset: Dataset) -> Target:

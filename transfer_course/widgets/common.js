@@ -31,12 +31,13 @@ function input(parent, attributes) {
 function slider(parent, label, names, start, moved) {
   const box = element(parent, "label", { class: "tc-slider" });
   element(box, "span", {}, label);
-  const shown = element(box, "output");
+  const shown = element(box, "b"); // not an output: the label would be that one's
+  const unused = element(box, "small", { hidden: "" }, "not used by this method");
   const range = input(box, { type: "range", min: 0, max: names.length - 1, step: 1 });
-  const show = index => {
+  const show = (index, text = names[index]) => {
     range.value = index;
-    shown.textContent = names[index];
-    range.setAttribute("aria-valuetext", names[index]);
+    shown.textContent = text;
+    range.setAttribute("aria-valuetext", text);
   };
   show(start);
   range.addEventListener("input", () => {
@@ -47,7 +48,8 @@ function slider(parent, label, names, start, moved) {
     show,
     use: used => {
       range.disabled = !used;
-      box.classList.toggle("tc-unused", !used);
+      unused.hidden = used;
+      shown.hidden = !used;
     },
   };
 }
@@ -94,6 +96,30 @@ function line({ svg, px, py }, points, kind) {
 function dots({ svg, px, py }, points, kind) {
   for (const [x, y] of points)
     element(svg, "circle", { cx: px(x), cy: py(y), r: 3, class: `tc-dot tc-${kind}` });
+}
+
+// Save a text as a file of this name.
+function download(text, type, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+// A drawing that looks the same outside of this page: its style is written into it.
+function asFile(svg) {
+  const copy = svg.cloneNode(true);
+  const [here, there] = [svg, copy].map(it => [it, ...it.querySelectorAll("*")]);
+  const names = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-size"];
+  there.forEach((each, i) => {
+    const style = getComputedStyle(here[i]);
+    each.setAttribute("style", names.map(name => `${name}: ${style.getPropertyValue(name)}`).join(";"));
+  });
+  copy.setAttribute("xmlns", SVG);
+  copy.setAttribute("font-family", "sans-serif");
+  copy.setAttribute("color", getComputedStyle(svg).color);
+  return new XMLSerializer().serializeToString(copy);
 }
 
 // A legend whose samples look like the lines: colour, dash and mark.

@@ -2,10 +2,12 @@
 
 The page and the kernel talk in messages, so that the page never waits:
 
-- page to kernel: ``hello``, once; ``move``, with the position of the controls and the draws of the
-  shots (episodes) that are wanted there; ``leave`` when the view is closed.
+- page to kernel: ``hello``, once; ``move``, with the position of the controls (``settings``) and
+  the ``runs`` that are missing there and along the control that was moved, each with settings and a
+  draw of the shots (``episode``); ``leave`` when the view is closed.
 - kernel to page: ``loading`` and ``ready``; while it trains, ``growing`` with the curves so far;
-  ``done`` with a run as the grid holds it; ``problem`` with a sentence.
+  ``done`` with the run, as `explorer.run` returns it; ``problem`` with a sentence; and ``go``, to
+  all views, with a position that was set from Python.
 
 An explorer can be shown several times, and each of these views has controls of its own. So every
 message carries the name of its view, and the number of the move that it asks for or answers.
@@ -25,49 +27,12 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-from transfer_course._validation import check_choice
-from transfer_course.experiments import explorer
+from transfer_course._progress import progress, stop_button
+from transfer_course._validation import check_choice, check_int, check_number
+from transfer_course.experiments import explorer, scenarios
+from transfer_course.experiments.scenarios import Scenario
 
 HERE = Path(__file__).parent
-_FREEZE_NAMES = {
-    "nothing": "nothing",
-    "pool1": "block 1",
-    "pool2": "block 2",
-    "flatten": "block 3",
-    "block11": "block 11",
-    "block15": "block 15",
-    "all": "everything (all but the head)",
-}
-_SCENARIOS = {
-    "digits": {
-        "layers": ["conv1", "conv2", "conv3", "features"],
-        "kept_title": "How much of the source task is kept: accuracy on MNIST with the source's "
-        "own head",
-        "kept_words": "Accuracy that is kept on the source task:",
-        "start": {
-            "method": "fine_tune",
-            "freeze": "nothing",
-            "lam": 1,
-            "shots": 5,
-            "learning_rate": 3e-4,
-        },
-        "picture_size": 28,
-    },
-    "emoji": {
-        "layers": ["stem", *(f"block{number}" for number in range(1, 17)), "top"],
-        "kept_title": "How much of the source task is kept: pictures to which ImageNet's head "
-        "gives the same of its 1,000 answers as before",
-        "kept_words": "ImageNet's head gives the same answers as before for",
-        "start": {
-            "method": "fine_tune",
-            "freeze": "block15",
-            "lam": 1,
-            "shots": 5,
-            "learning_rate": 3e-4,
-        },
-        "picture_size": 40,
-    },
-}
 
 
 class TransferExplorer(anywidget.AnyWidget):
@@ -80,61 +45,69 @@ class TransferExplorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    world : str, default: "digits"
-        ``"digits"``: a small CNN that learned MNIST reads other people's digits; ``"emoji"``:
-        EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower).
+    world : str, optional
+        ``"digits"``, the default: a small CNN that learned MNIST reads other people's digits;
+        ``"emoji"``: EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower).
+    backbone : keras.Model, optional
+        A network of your own, as for the algorithms; then ``dataset`` is needed as well.
+    dataset : Dataset, optional
+        Images of your own, at least four of each class (or four groups): half of them are for
+        testing. The controls offer as many shots as the other half allows.
+    source : keras.Sequential, optional
+        What `transfer_course.pretrain` returned, if your backbone is from there. Then the explorer
+        also shows how much of the source task is kept.
 
     Raises
     ------
+    TypeError
+        ``world`` is given with a backbone, a backbone without a data set or the other way round,
+        or one of them is of the wrong kind.
     ValueError
-        There is no such world.
+        There is no such world, the images do not fit the backbone, or a class has too few of them.
 
     Examples
     --------
     >>> import transfer_course as tc
     >>> tc.widgets.TransferExplorer()
     TransferExplorer(world='digits')
+    >>> tc.widgets.TransferExplorer(
+    ...     backbone=tc.backbones.small_cnn((32, 32, 3)),
+    ...     dataset=tc.datasets.emoji(image_size=32),
+    ... )
+    TransferExplorer(Dataset(264 images of 32x32x3, 10 classes))
     """
 
-    _esm = (HERE / "common.js").read_text("utf8") + (HERE / "transfer.js").read_text("utf8")
+    _esm = "".join(
+        (HERE / name).read_text("utf8")
+        for name in ("common.js", "runs.js", "figures.js", "transfer.js")
+    )
     _css = HERE / "explorer.css"
 
-    world = traitlets.Unicode().tag(sync=True)
-    positions = traitlets.Dict().tag(sync=True)
+    about = traitlets.Dict().tag(sync=True)
     start = traitlets.Dict().tag(sync=True)
-    freeze_names = traitlets.Dict().tag(sync=True)
-    stories = traitlets.List().tag(sync=True)
-    epochs = traitlets.List().tag(sync=True)
-    episodes = traitlets.Int().tag(sync=True)
     grid = traitlets.Dict().tag(sync=True)
-    layers = traitlets.List().tag(sync=True)
-    kept_title = traitlets.Unicode().tag(sync=True)
-    kept_words = traitlets.Unicode().tag(sync=True)
-    pictures = traitlets.Dict().tag(sync=True)
-    test_labels = traitlets.List().tag(sync=True)
-    class_names = traitlets.List().tag(sync=True)
 
-    def __init__(self, world: str = "digits"):
+    def __init__(self, world: str | None = None, *, backbone=None, dataset=None, source=None):
         self._lock = Lock()
         self._waiting = {}  # view -> its newest message and context, unless they have been taken
         self._worker = None
         self._is_closed = False
-        check_choice("world", world, tuple(_SCENARIOS))
-        about = dict(_SCENARIOS[world])
-        _, test = explorer.target(world)
-        super().__init__(
-            world=world,
-            positions=explorer.POSITIONS[world],
-            freeze_names=_FREEZE_NAMES,
-            stories=_PRESETS[world],
-            epochs=list(explorer.EPOCHS[world]),
-            episodes=explorer.EPISODES[world],
-            grid=explorer.load_grid(world),
-            pictures=_contact_sheet(test.images, about.pop("picture_size")),
-            test_labels=test.labels.tolist(),
-            class_names=list(test.class_names),
-            **about,
-        )
+        self._dataset = dataset
+        if backbone is None and dataset is None and source is None:
+            self._world = "digits" if world is None else world
+            check_choice("world", self._world, scenarios.NAMES)
+            it, grid = scenarios.scenario(self._world), explorer.load_packed(self._world)
+        else:
+            from transfer_course.widgets.own import own  # the network is there, so TensorFlow is
+
+            _check_parts(world, backbone, dataset)
+            self._world = None
+            it = own(backbone, dataset, source)
+            grid = explorer.pack({}, it)
+        self._scenario = it
+        self._settings = dict(it.start)
+        name = self._world or repr(dataset)
+        super().__init__(about={"name": name} | _for_the_page(it), start=it.start, grid=grid)
         self.on_msg(lambda _, message, buffers: self.receive(message))
 
     def close(self):
@@ -143,12 +116,63 @@ class TransferExplorer(anywidget.AnyWidget):
         super().close()
 
     def __repr__(self) -> str:
-        return f"TransferExplorer(world={self.world!r})"
+        about = self._dataset if self._world is None else f"world={self._world!r}"
+        return f"TransferExplorer({about})"
 
     @property
     def is_training(self) -> bool:
         """Whether the work in the background goes on."""
         return self._worker is not None
+
+    @property
+    def settings(self) -> dict:
+        """The position of the controls, where they were moved last: read it, or set some of it.
+
+        Values between those that the controls offer are fine: ``explorer.settings = {"lam": 0.5}``
+        moves λ there, in all views, and leaves the other controls.
+        """
+        return dict(self._settings)
+
+    @settings.setter
+    def settings(self, changes: dict) -> None:
+        self._settings = self._settings | _checked(changes, self._scenario.positions)
+        self.start = self._settings  # of the views to come
+        self.send({"kind": "go", "settings": self._settings})
+
+    @property
+    def runs(self) -> dict[str, list[dict]]:
+        """The runs of the grid: by the name of a position those of its episodes.
+
+        `transfer_course.experiments.explorer.key` makes the name, and ``run`` there says what a run
+        has.
+        """
+        return explorer.unpack(self.grid, self._scenario)
+
+    def precompute(self) -> None:
+        """Train at every position of the controls, so that the explorer works without a kernel.
+
+        It may take an hour; a bar says how long. Stop (the square, or Control-C) keeps what is
+        there, and another call goes on with the rest. Save the notebook afterwards: the runs are
+        saved with it, and the published page shows them.
+        """
+        it, grid = self._scenario, self.runs
+        everywhere = explorer.every_position(it.positions)
+        wanted = [
+            (name, settings, episode)
+            for episode in range(it.draws)  # first one of everything
+            for name, settings in everywhere.items()
+            if len(grid.get(name, [])) <= episode
+        ]
+        with stop_button() as stopped, progress(len(wanted), "run") as show:
+            try:
+                for done, (name, settings, episode) in enumerate(wanted, start=1):
+                    run = explorer.run(it, settings, episode, given_up=stopped)
+                    grid.setdefault(name, []).append(run)
+                    show(done)
+            except explorer.Stopped:
+                pass
+            finally:
+                self.grid = explorer.pack(grid, it)
 
     def receive(self, message: dict) -> None:
         """Do in the background what a view asks for. What it asked before is given up.
@@ -156,10 +180,11 @@ class TransferExplorer(anywidget.AnyWidget):
         Parameters
         ----------
         message : dict
-            ``{"kind": "move", "view": "a", "id": 7, "settings": {...}, "episodes": [0]}`` trains at
-            a position of the controls and sends the curves, marked with the view and the id;
-            ``{"kind": "hello", "view": "a"}`` loads the scenario and sends "ready".
+            ``{"kind": "move", "view": "a", "id": 7, "settings": {...}, "runs": [{"settings": {...},
+            "episode": 0}]}`` trains, and sends the curves, marked with the view, the id and the
+            run; ``{"kind": "hello", "view": "a"}`` loads the scenario and sends "ready".
         """
+        self._settings = dict(message.get("settings", self._settings))
         self._answer(message, "loading")  # at once, since another view may be at its turn
         with self._lock:
             # The context says whom the kernel answers: without it, an answer from a thread goes by
@@ -186,25 +211,64 @@ class TransferExplorer(anywidget.AnyWidget):
     def _serve(self, message: dict) -> None:
         send = partial(self._answer, message)
         try:
-            explorer.load_scenario(self.world)
+            self._scenario.source()
             send("ready")
-            for episode in message.get("episodes", ()):
-                run = explorer.measure(
-                    self.world,
-                    message["settings"],
-                    episode,
-                    report=lambda curves: send(
-                        "growing",
-                        episode=episode,  # noqa: B023
-                        **{part: [1000 * share for share in curves[part]] for part in curves},
-                    ),
+            for wanted in message.get("runs", ()):
+                run = explorer.run(
+                    self._scenario,
+                    **wanted,
+                    report=lambda curves: send("growing", **wanted, **curves),  # noqa: B023
                     given_up=lambda: self._is_closed or message["view"] in self._waiting,
                 )
-                send("done", episode=episode, run=explorer.packed(run))
+                send("done", **wanted, run=run)
         except explorer.Stopped:
             pass
         except Exception as error:  # whatever it is, the reader sees a sentence, not a dead page
             send("problem", text=f"This run failed: {error}")
+
+
+def _check_parts(world, backbone, dataset) -> None:
+    if world is not None:
+        raise TypeError(
+            f"world={world!r} brings a network and images along: leave it out to explore your own"
+        )
+    if backbone is None or dataset is None:
+        missing = "backbone" if backbone is None else "dataset"
+        raise TypeError(
+            f"{missing}= is missing: your own explorer needs a backbone and a data set, as in "
+            "TransferExplorer(backbone=tc.backbones.efficientnet_lite0(), dataset=photos)"
+        )
+
+
+def _checked(changes: dict, positions: dict) -> dict:
+    """The changes as Python's own values, once a training could begin with them."""
+    checked = {}
+    for name, value in changes.items():
+        check_choice("the name of a setting", name, tuple(positions))
+        if name in ("method", "freeze"):
+            checked[name] = check_choice(name, value, tuple(positions[name]))
+        elif name == "shots":
+            checked[name] = check_int(name, value, at_least=1, at_most=positions[name][-1])
+        else:
+            checked[name] = check_number(name, value, positive=name == "learning_rate")
+    return checked
+
+
+def _for_the_page(it: Scenario) -> dict:
+    """What the page has to know of a scenario."""
+    return {
+        "positions": it.positions,
+        "freeze_names": it.freeze_names,
+        "stories": it.stories,
+        "epochs": list(it.epochs),
+        "draws": it.draws,
+        "blocks": it.blocks,
+        "retention_title": it.retention_title,
+        "retention_words": it.retention_words,
+        "pictures": _contact_sheet(it.test.images, it.picture_size),
+        "test_labels": it.test.labels.tolist(),
+        "class_names": list(it.test.class_names),
+    }
 
 
 def _contact_sheet(images: np.ndarray, size: int, columns: int = 20) -> dict:
@@ -218,66 +282,3 @@ def _contact_sheet(images: np.ndarray, size: int, columns: int = 20) -> dict:
     sheet.save(file, "webp", quality=40)
     url = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
     return {"url": url, "size": size, "columns": columns}
-
-
-def _at(method: str, shots: int, learning_rate: float, freeze: str = "nothing", lam: float = 1):
-    return {
-        "method": method,
-        "freeze": freeze,
-        "lam": lam,
-        "shots": shots,
-        "learning_rate": learning_rate,
-    }
-
-
-_PRESETS = {
-    "digits": [
-        {
-            "title": "What the source is worth",
-            "pinned": _at("from_scratch", 1, 1e-3),
-            "shown": _at("fine_tune", 1, 3e-4),
-            "text": "One image of each digit. Trained from scratch (pinned), the network reads "
-            "half of the digits. Starting from MNIST's weights it reads eight in ten. Switch to "
-            "feature reuse and to L2-SP: with one shot the three differ little.",
-        },
-        {
-            "title": "Too large a learning rate wrecks the features",
-            "pinned": _at("fine_tune", 1, 3e-4),
-            "shown": _at("fine_tune", 1, 1e-2),
-            "text": "The same training at a learning rate thirty times as large. Look at how far "
-            "the layers have moved, and at what is kept of the source task.",
-        },
-        {
-            "title": "λ brings it back",
-            "pinned": _at("fine_tune", 1, 1e-2),
-            "shown": _at("l2_sp", 1, 1e-2, lam=1),
-            "text": "Still the large learning rate, but now it costs something to move away from "
-            "the source. Move λ up and watch the layers come home.",
-        },
-    ],
-    "emoji": [
-        {
-            "title": "Fine-tuning learns new features",
-            "pinned": _at("feature_reuse", 5, 3e-4, freeze="all"),
-            "shown": _at("fine_tune", 5, 3e-4, freeze="block11"),
-            "text": "Five drawings of each class. Feature reuse (pinned) takes the features of "
-            "ImageNet's photos as they are. With the last five blocks free to change, the "
-            "network names more of the emoji.",
-        },
-        {
-            "title": "Too large a learning rate wrecks the features",
-            "pinned": _at("fine_tune", 5, 3e-4, freeze="block11"),
-            "shown": _at("fine_tune", 5, 1e-2, freeze="block11"),
-            "text": "The last five blocks train, once at the default learning rate (pinned), once "
-            "at one thirty times as large.",
-        },
-        {
-            "title": "λ brings it back",
-            "pinned": _at("fine_tune", 5, 1e-2, freeze="block11"),
-            "shown": _at("l2_sp", 5, 1e-2, freeze="block11", lam=10),
-            "text": "Still the large learning rate, but now it costs something to move away from "
-            "the source: most of what reuse gives is back. With λ = 1 the pull is too weak, and "
-            "less comes back.",
-        },
-    ],
-}

@@ -1,0 +1,263 @@
+"""What the explorers are about: a source, a target, and what the controls offer there."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+import transfer_course as tc
+from transfer_course.datasets.dataset import Dataset
+from transfer_course.experiments import worlds
+
+ALL = "all"  # the freeze depth at which only the head trains
+NOTHING = "nothing"
+NAMES = ("digits", "emoji")
+
+
+class Source(NamedTuple):
+    """A source network, and what tells how much of its task is kept.
+
+    Attributes
+    ----------
+    backbone : keras.Model
+        From pixels to features.
+    retention : callable or None
+        Takes a backbone that has been trained on, and returns the share of the source task that it
+        still does, from 0 to 1. None where nothing is known of that task.
+    """
+
+    backbone: object
+    retention: Callable | None
+
+
+class Scenario(NamedTuple):
+    """All that an explorer needs to know.
+
+    Attributes
+    ----------
+    pool, test : Dataset
+        The shots are drawn from the first; the second is what accuracy is measured on.
+    source : callable
+        Returns the `Source`: seconds, the first time.
+    positions : dict of str to list
+        What each control offers: ``method``, ``freeze``, ``lam``, ``shots`` and ``learning_rate``.
+        Every combination is a point of the grid.
+    start : dict
+        A position of each control.
+    epochs : tuple of int
+        After which accuracy is measured.
+    draws : int
+        How many draws of the shots the grid has at each point.
+    freeze_names : dict of str to str
+        What a reader sees for ``positions["freeze"]``.
+    block_of : callable
+        Takes the path of a layer, and returns the part of the network that it is in.
+    blocks : list of str
+        These parts, from the input to the output.
+    retention_title, retention_words : str
+        What ``Source.retention`` tells: above its bar, and in the sentence that says the result.
+    picture_size : int
+        Pixels at which the page shows the test images.
+    stories : list of dict
+        Each has a ``title``, a ``text``, and two positions: one ``pinned``, one ``shown``.
+    """
+
+    pool: Dataset
+    test: Dataset
+    source: Callable[[], Source]
+    positions: dict[str, list]
+    start: dict
+    epochs: tuple[int, ...]
+    draws: int
+    freeze_names: dict[str, str]
+    block_of: Callable[[str], str]
+    blocks: list[str]
+    retention_title: str
+    retention_words: str
+    picture_size: int
+    stories: list[dict]
+
+
+@cache
+def scenario(name: str) -> Scenario:
+    """Return one of the scenarios whose grids come with the package.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+
+    Returns
+    -------
+    Scenario
+
+    Examples
+    --------
+    >>> scenario("digits").pool
+    Dataset(1397 images of 28x28x1, 10 classes)
+    """
+    return {"digits": _digits, "emoji": _emoji}[name]()
+
+
+def at(method: str, shots: int, learning_rate: float, freeze: str = NOTHING, lam: float = 1):
+    """Return a position of the controls.
+
+    Examples
+    --------
+    >>> at("l2_sp", 5, 0.01)
+    {'method': 'l2_sp', 'freeze': 'nothing', 'lam': 1, 'shots': 5, 'learning_rate': 0.01}
+    """
+    return {
+        "method": method,
+        "freeze": freeze,
+        "lam": lam,
+        "shots": shots,
+        "learning_rate": learning_rate,
+    }
+
+
+def divided(dataset: Dataset, test_size) -> tuple[Dataset, Dataset]:
+    """Return a data set in two parts with the same shares of the classes: a pool, and a test set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Without groups.
+    test_size : int or float
+        A number of images, or a share of them.
+
+    Returns
+    -------
+    pool, test : Dataset
+    """
+    places = np.arange(len(dataset))
+    pool, test = train_test_split(
+        places, test_size=test_size, stratify=dataset.labels, random_state=0
+    )
+    return dataset.subset(np.sort(pool)), dataset.subset(test)
+
+
+def _first_part(path: str) -> str:
+    return path.split("_")[0]
+
+
+def _digits() -> Scenario:
+    def source():
+        it = worlds.source("digits", 0)
+        return Source(it.backbone, it.kept)
+
+    pool, test = divided(tc.datasets.digits(), 400)
+    return Scenario(
+        pool,
+        test,
+        source,
+        positions={
+            "method": ["from_scratch", "feature_reuse", "fine_tune", "l2_sp"],
+            "freeze": [NOTHING, "pool1", "pool2", "flatten", ALL],
+            "lam": [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100],
+            "shots": [1, 2, 5, 10, 20],
+            "learning_rate": [3e-4, 1e-3, 1e-2],
+        },
+        start=at("fine_tune", 5, 3e-4),
+        epochs=(1, 2, 4, 8, 15, 30, 45, 60),
+        draws=5,
+        freeze_names={
+            NOTHING: "nothing",
+            "pool1": "block 1",
+            "pool2": "block 2",
+            "flatten": "block 3",
+            ALL: "everything (all but the head)",
+        },
+        block_of=_first_part,
+        blocks=["conv1", "conv2", "conv3", "features"],
+        retention_title="How much of the source task is kept: accuracy on MNIST with the source's "
+        "own head",
+        retention_words="Accuracy that is kept on the source task:",
+        picture_size=28,
+        stories=[
+            {
+                "title": "What the source is worth",
+                "pinned": at("from_scratch", 1, 1e-3),
+                "shown": at("fine_tune", 1, 3e-4),
+                "text": "One image of each digit. Trained from scratch (pinned), the network reads "
+                "half of the digits. Starting from MNIST's weights it reads eight in ten. Switch "
+                "to feature reuse and to L2-SP: with one shot the three differ little.",
+            },
+            {
+                "title": "Too large a learning rate wrecks the features",
+                "pinned": at("fine_tune", 1, 3e-4),
+                "shown": at("fine_tune", 1, 1e-2),
+                "text": "The same training at a learning rate thirty times as large. Look at how "
+                "far the layers have moved, and at what is kept of the source task.",
+            },
+            {
+                "title": "λ brings it back",
+                "pinned": at("fine_tune", 1, 1e-2),
+                "shown": at("l2_sp", 1, 1e-2, lam=1),
+                "text": "Still the large learning rate, but now it costs something to move away "
+                "from the source. Move λ up and watch the layers come home.",
+            },
+        ],
+    )
+
+
+def _emoji() -> Scenario:
+    pool, test = divided(tc.datasets.emoji(image_size=96), 0.5)
+
+    def source():
+        backbone = tc.backbones.efficientnet_lite0(image_size=96)
+        return Source(backbone, worlds.same_imagenet_classes(backbone, test.images[::2]))
+
+    return Scenario(
+        pool,
+        test,
+        source,
+        positions={
+            "method": ["feature_reuse", "fine_tune", "l2_sp"],
+            "freeze": ["block11", "block15", ALL],
+            "lam": [1, 10],
+            "shots": [1, 5],
+            "learning_rate": [3e-4, 1e-3, 1e-2],
+        },
+        start=at("fine_tune", 5, 3e-4, freeze="block15"),
+        epochs=(1, 2, 4, 8, 15, 22, 30),
+        draws=3,
+        freeze_names={
+            "block11": "block 11",
+            "block15": "block 15",
+            ALL: "everything (all but the head)",
+        },
+        block_of=_first_part,
+        blocks=["stem", *(f"block{number}" for number in range(1, 17)), "top"],
+        retention_title="How much of the source task is kept: pictures to which ImageNet's head "
+        "gives the same of its 1,000 answers as before",
+        retention_words="ImageNet's head gives the same answers as before for",
+        picture_size=40,
+        stories=[
+            {
+                "title": "Fine-tuning learns new features",
+                "pinned": at("feature_reuse", 5, 3e-4, freeze=ALL),
+                "shown": at("fine_tune", 5, 3e-4, freeze="block11"),
+                "text": "Five drawings of each class. Feature reuse (pinned) takes the features of "
+                "ImageNet's photos as they are. With the last five blocks free to change, the "
+                "network names more of the emoji.",
+            },
+            {
+                "title": "Too large a learning rate wrecks the features",
+                "pinned": at("fine_tune", 5, 3e-4, freeze="block11"),
+                "shown": at("fine_tune", 5, 1e-2, freeze="block11"),
+                "text": "The last five blocks train, once at the default learning rate (pinned), "
+                "once at one thirty times as large.",
+            },
+            {
+                "title": "λ brings it back",
+                "pinned": at("fine_tune", 5, 1e-2, freeze="block11"),
+                "shown": at("l2_sp", 5, 1e-2, freeze="block11", lam=10),
+                "text": "Still the large learning rate, but now it costs something to move away "
+                "from the source: most of what reuse gives is back. With λ = 1 the pull is too "
+                "weak, and less comes back.",
+            },
+        ],
+    )
