@@ -45,10 +45,10 @@ serve: $(READY) ## show the site in your browser, and again after each change
 notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py
 
-tables: $(READY) ## measure the results of all experiments again: four hours
+tables: $(READY) ## measure the results of all experiments again: seven hours
 	@$(RUN) -m transfer_course.experiments
 
-grid: $(READY) ## measure again what the explorers show without a kernel: half an hour
+grid: $(READY) ## measure again what the explorers show without a kernel: two or three hours
 	@$(RUN) -m transfer_course.experiments explorer_digits explorer_emoji
 
 bench: $(READY) ## measure how fast the course is: half an hour on a machine with nothing else to do

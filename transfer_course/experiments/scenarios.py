@@ -217,13 +217,13 @@ def _emoji() -> Scenario:
         positions={
             "method": ["feature_reuse", "fine_tune", "l2_sp"],
             "freeze": ["block11", "block15", ALL],
-            "lam": [1, 10],
-            "shots": [1, 5],
-            "learning_rate": [3e-4, 1e-3, 1e-2],
+            "lam": [0.01, 0.1, 0.3, 1, 3, 10, 30],
+            "shots": [1, 2, 5],
+            "learning_rate": [1e-3, 1e-2],
         },
-        start=at("fine_tune", 5, 3e-4, freeze="block15"),
+        start=at("fine_tune", 5, 1e-3, freeze="block15"),
         epochs=(1, 2, 4, 8, 15, 22, 30),
-        draws=3,
+        draws=5,
         freeze_names={
             "block11": "block 11",
             "block15": "block 15",
@@ -238,18 +238,18 @@ def _emoji() -> Scenario:
         stories=[
             {
                 "title": "Fine-tuning learns new features",
-                "pinned": at("feature_reuse", 5, 3e-4, freeze=ALL),
-                "shown": at("fine_tune", 5, 3e-4, freeze="block11"),
+                "pinned": at("feature_reuse", 5, 1e-3, freeze=ALL),
+                "shown": at("fine_tune", 5, 1e-3, freeze="block11"),
                 "text": "Five drawings of each class. Feature reuse (pinned) takes the features of "
                 "ImageNet's photos as they are. With the last five blocks free to change, the "
                 "network names more of the emoji.",
             },
             {
                 "title": "Too large a learning rate wrecks the features",
-                "pinned": at("fine_tune", 5, 3e-4, freeze="block11"),
+                "pinned": at("fine_tune", 5, 1e-3, freeze="block11"),
                 "shown": at("fine_tune", 5, 1e-2, freeze="block11"),
-                "text": "The last five blocks train, once at the default learning rate (pinned), "
-                "once at one thirty times as large.",
+                "text": "The last five blocks train, once at the learning rate that suits them "
+                "(pinned), once at one ten times as large.",
             },
             {
                 "title": "λ brings it back",

@@ -44,7 +44,8 @@ def own(backbone, dataset: Dataset, source=None) -> Scenario:
     """
     check_arguments(backbone, dataset, epochs=1, learning_rate=1)
     pool, test = _halves(dataset)
-    it = Source(backbone, source and _same_classes(source, backbone, test.images))
+    same = None if source is None else _same_classes(source, backbone, test.images)
+    it = Source(backbone, same)
     depths = _depths(backbone)
     smallest = int(np.bincount(pool.labels).min())
     shots = [count for count in (1, 5, 20) if count < smallest] or [1]
