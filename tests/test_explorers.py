@@ -248,6 +248,11 @@ def test_points_computed_again_are_what_the_grid_says(scenario, at):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_source_is_loaded_once_for_all_runs(scenario):
+    assert scenarios.scenario(scenario).source() is scenarios.scenario(scenario).source()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_no_test_picture_is_ever_drawn(scenario):
     pool, test, *_ = it = scenarios.scenario(scenario)
     together = {image.tobytes() for image in pool.images} & {i.tobytes() for i in test.images}

@@ -144,6 +144,7 @@ def _first_part(path: str) -> str:
 
 
 def _digits() -> Scenario:
+    @cache
     def source():
         it = worlds.source("digits", 0)
         return Source(it.backbone, it.kept)
@@ -206,6 +207,7 @@ def _digits() -> Scenario:
 def _emoji() -> Scenario:
     pool, test = divided(tc.datasets.emoji(image_size=96), 0.5)
 
+    @cache
     def source():
         backbone = tc.backbones.efficientnet_lite0(image_size=96)
         return Source(backbone, worlds.same_imagenet_classes(backbone, test.images[::2]))

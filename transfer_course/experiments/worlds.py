@@ -153,7 +153,7 @@ def _imagenet(world: str) -> Source:
 
 
 def same_imagenet_classes(backbone, images: np.ndarray) -> Callable:
-    """Return a function of a network: how often it gives ImageNet's head the same class as before.
+    """Return `unchanged` for the classes that ImageNet's head sees in images.
 
     Parameters
     ----------
@@ -165,14 +165,31 @@ def same_imagenet_classes(backbone, images: np.ndarray) -> Callable:
     Returns
     -------
     callable
-        Takes a backbone that has been trained on, and returns a share of the images, from 0 to 1.
     """
 
-    def answers(network):
+    def classes(network):
         return sources.imagenet_classes(network(images, training=False).numpy())
 
-    before = answers(backbone)
-    return lambda network: float((answers(network) == before).mean())
+    return unchanged(classes, backbone)
+
+
+def unchanged(classes: Callable, backbone) -> Callable:
+    """Return a function of a network: for how many images it gives the same class as before.
+
+    Parameters
+    ----------
+    classes : callable
+        Takes a network, and returns the class of each image.
+    backbone : keras.Model
+        The network as it was before.
+
+    Returns
+    -------
+    callable
+        Takes a backbone that has been trained on, and returns a share of the images, from 0 to 1.
+    """
+    before = classes(backbone)
+    return lambda network: float((classes(network) == before).mean())
 
 
 def _divided(dataset: Dataset) -> Target:

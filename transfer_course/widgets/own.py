@@ -6,7 +6,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.evaluation.drift import kernels_by_layer
-from transfer_course.experiments import scenarios
+from transfer_course.experiments import scenarios, worlds
 from transfer_course.experiments.scenarios import ALL, NOTHING, Scenario, Source, at
 from transfer_course.networks.classifier import class_names
 from transfer_course.networks.freezing import freeze_points
@@ -135,5 +135,4 @@ def _same_classes(source, backbone, images):
     def classes(network):
         return np.argmax(head(network(some, training=False)), axis=1)
 
-    before = classes(backbone)
-    return lambda network: float((classes(network) == before).mean())
+    return worlds.unchanged(classes, backbone)

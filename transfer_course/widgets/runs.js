@@ -15,24 +15,27 @@ const LABELS = {
 const NONE = 65535; // in a packed grid
 const WRONG = 7; // mistakes that a run shows
 
+// With all layers frozen only the head is left to train.
+function methodOf({ method, freeze }) {
+  return freeze === "all" && method !== "from_scratch" ? "feature_reuse" : method;
+}
+
 // Whether a control matters for a method, at these settings. The head has a rate of its own.
-function matters(control, { method, freeze }) {
-  const frozen = freeze === "all" && method !== "from_scratch";
-  if (method === "feature_reuse" || frozen) return control === "shots";
-  if (method === "from_scratch") return control === "shots" || control === "learning_rate";
+function matters(control, settings) {
+  const method = methodOf(settings);
+  if (control === "shots") return true;
+  if (method === "feature_reuse") return false;
+  if (method === "from_scratch") return control === "learning_rate";
   return control !== "lam" || method === "l2_sp";
 }
 
 // The same name as explorer.key gives: what does not matter is not part of it.
 function keyOf(settings) {
-  const { method, freeze } = settings;
-  const frozen = freeze === "all" && method !== "from_scratch";
   const used = Object.keys(LABELS).filter(control => matters(control, settings));
-  return [frozen ? "feature_reuse" : method, ...used.map(name => settings[name])].join(" ");
+  return [methodOf(settings), ...used.map(name => settings[name])].join(" ");
 }
 
 function named(settings, { freeze_names }) {
-  const key = keyOf(settings).split(" ")[0];
   const { freeze, lam, shots, learning_rate } = settings;
   const parts = {
     freeze: `frozen up to: ${freeze_names[freeze]}`,
@@ -41,7 +44,7 @@ function named(settings, { freeze_names }) {
     learning_rate: `learning rate ${learning_rate}`,
   };
   const used = Object.keys(parts).filter(control => matters(control, settings));
-  return [METHODS[key], ...used.map(control => parts[control])].join(", ");
+  return [METHODS[methodOf(settings)], ...used.map(control => parts[control])].join(", ");
 }
 
 // The grid as a Map from the name of a position to its runs, by episode: see explorer.pack.

@@ -98,9 +98,9 @@ class TransferExplorer(anywidget.AnyWidget):
             check_choice("world", self._world, scenarios.NAMES)
             it, grid = scenarios.scenario(self._world), explorer.load_packed(self._world)
         else:
+            _check_parts(world, backbone, dataset)
             from transfer_course.widgets.own import own  # the network is there, so TensorFlow is
 
-            _check_parts(world, backbone, dataset)
             self._world = None
             it = own(backbone, dataset, source)
             grid = explorer.pack({}, it)
