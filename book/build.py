@@ -19,6 +19,8 @@ from contents import entries
 from launch import COLAB, PDF, repository
 from saved_widgets import problems
 
+from transfer_course import quizzes
+
 BOOK = Path(__file__).resolve().parent
 NOTEBOOKS = BOOK.parent / "notebooks"
 # Formulas are drawn as SVG by this one file, which carries its own glyphs. MathJax's other outputs
@@ -46,6 +48,15 @@ def stage(notebooks, source):
     package = find_spec("mathjax").submodule_search_locations[0]
     (source / "assets" / "mathjax").mkdir(exist_ok=True)
     shutil.copy2(Path(package) / MATHJAX, source / "assets" / "mathjax")
+    export_quizzes(source / "quizzes")
+
+
+def export_quizzes(folder):
+    """Write each quiz in Moodle's format, and all of them as one file, to ``folder``."""
+    folder.mkdir(exist_ok=True)
+    files = {name: [name] for name in quizzes.names()} | {"all": quizzes.names()}
+    for file, names in files.items():
+        (folder / f"{file}.xml").write_text(quizzes.moodle(*names), encoding="utf-8")
 
 
 def for_colab(notebooks, folder):

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import unicodedata
 from functools import cache
 from importlib.resources import files
 from itertools import chain, pairwise
@@ -19,6 +20,8 @@ from bs4 import BeautifulSoup
 from build import build
 from PIL import Image
 from pypdf import PdfReader
+
+from transfer_course import quizzes
 
 # Those that need no Chromium wait for the build of the site, a minute: `make check` leaves all out.
 pytestmark = pytest.mark.browser
@@ -269,26 +272,30 @@ def test_no_page_weighs_more_than_three_megabytes(visits):
     assert {n: s["bytes"] for n, s in visits.items() if s["bytes"] > 3_000_000} == {}
 
 
-@pytest.mark.parametrize("name", [*PAGES, "search"])
-def test_nothing_shuts_readers_out(name, address, browser):
-    with new_page(browser, color_scheme="light") as (page, _):
-        page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
-        page.evaluate(THIN_OUT)
-        page.evaluate(AXE)
-        run = "options => axe.run(options)"
-        light = page.evaluate(run, {"resultTypes": ["violations"]})
-        page.emulate_media(color_scheme="dark")
-        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-        colours = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-        dark = page.evaluate(run, colours)
-    found = [
+def what_shuts_readers_out(page, part="html"):
+    """What axe calls serious or critical on the page, in the light theme and in the dark one."""
+    page.evaluate(THIN_OUT)
+    page.evaluate(AXE)
+    run = "([part, options]) => axe.run(part, options)"
+    light = page.evaluate(run, [part, {"resultTypes": ["violations"]}])
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    colours = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
+    dark = page.evaluate(run, [part, colours])
+    return [
         f"{scheme}: {violation['id']}: {node['html'][:200]}"
         for scheme, results in (("light", light), ("dark", dark))
         for violation in results["violations"]
         if violation["impact"] in {"serious", "critical"}
         for node in violation["nodes"]
     ]
-    assert found == []
+
+
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+def test_nothing_shuts_readers_out(name, address, browser):
+    with new_page(browser, color_scheme="light") as (page, _):
+        page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
+        assert what_shuts_readers_out(page) == []
 
 
 def test_the_menus_at_the_top_work_by_keyboard(address, browser):
@@ -381,6 +388,11 @@ def test_the_whole_book_is_one_pdf(site, soups):
     assert any(link.startswith("https://") for link in links)
     assert not any(link.startswith("file:") for link in links)
     assert sum("/XObject" in page["/Resources"] for page in reader.pages) > 30  # with pictures
+    starts = [reader.get_destination_page_number(chapter) for chapter in chapters]
+    before, after = starts[PAGES.index("1-background") :][:2]
+    pages = " ".join(page.extract_text() for page in reader.pages[before:after])
+    why = quizzes.load("1-background")[0]["options"][0]["why"]
+    assert f"Right: {why}" in " ".join(unicodedata.normalize("NFKC", pages).split())
     assert soups["1-background.html"].select("a[href='transfer-course.pdf']")
 
 
@@ -469,3 +481,96 @@ def test_the_address_holds_the_position_of_each_explorer(address, browser):
             other.goto(page.url, wait_until="networkidle")
             assert other.locator(".tc-words").all_inner_texts()[:2] == said
     assert trouble == []
+
+
+# Quizzes
+
+
+def plain(text):
+    """The words of a quiz's Markdown, as a page shows them."""
+    return re.sub(r"[`*](\S[^`*]*)[`*]", r"\1", text)
+
+
+OWN_KEYS = "[data-lm-suppress-shortcuts=true]"
+
+
+def seen_in(quiz):
+    """The explanations that a reader sees."""
+    return [text.inner_text() for text in quiz.locator(".tc-option p").all() if text.is_visible()]
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_a_quiz_is_answered_by_keyboard_on_a_phone(scheme, address, browser):
+    name = "3-2-fine-tuning"
+    questions = quizzes.load(name)
+    said = []
+    with new_page(browser, viewport=PHONE, color_scheme="light") as (page, trouble):
+        page.goto(f"{address[scheme]}/{name}.html", wait_until="networkidle")
+        quiz = page.locator(".tc-quiz")
+        status = quiz.get_by_role("status")
+        assert seen_in(quiz) == []
+        # Or a screen reader does not say it, and JupyterLab takes d d for the deletion of the cell.
+        for part, kind in {
+            ".tc-option p": "[aria-live=polite] > *",
+            "input, button": OWN_KEYS,
+        }.items():
+            assert quiz.locator(part).evaluate_all(
+                "(all, kind) => all.every(it => it.matches(kind))", kind
+            )
+        page.get_by_role("heading", name="Quiz").scroll_into_view_if_needed()
+        quiz.get_by_role("radio").first.focus()
+        for number, question in enumerate(questions):
+            right = [option["right"] for option in question["options"]].index(True)
+            group = quiz.get_by_role("group", name=plain(question["question"]))
+            options = group.get_by_role("radio").all()
+            tries = [right] if number else [(right + 1) % 3, right]  # the first one wrong
+            for index in tries:
+                page.keyboard.press("Space")
+                for _ in range(len(options)):
+                    if options[index].is_checked():
+                        break
+                    page.keyboard.press("ArrowDown")
+                page.keyboard.press("Enter")
+                verdict = "Right" if index == right else "Not quite"
+                said.append(f"{verdict}: {plain(question['options'][index]['why'])}")
+            left = len(questions) - number - 1
+            to_go = f" Questions to go: {left}." if left else ""
+            assert status.inner_text() == f"Score: {number} of {len(questions)}.{to_go}"
+            page.keyboard.press("Tab")  # to the button
+            assert page.evaluate("document.activeElement.textContent") == "Check"
+            page.keyboard.press("Tab")
+        assert sorted(seen_in(quiz)) == sorted(said)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert trouble == []  # axe, which the policy of the server refuses, makes its own
+        if scheme == "file":
+            assert what_shuts_readers_out(page, ".tc-quiz") == []
+        assert page.evaluate("document.activeElement.textContent") == "Try again"
+        page.keyboard.press("Enter")
+        assert seen_in(quiz) == []
+        assert status.inner_text().startswith(f"{len(questions)} questions.")
+        assert quiz.get_by_role("radio").first.evaluate("it => it === document.activeElement")
+        assert not quiz.get_by_role("button", name="Try again").is_visible()
+
+
+@pytest.mark.parametrize("name", quizzes.names())
+def test_a_printed_quiz_shows_each_option_and_its_explanation(name, address, browser):
+    with new_page(browser) as (page, trouble):
+        page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
+        page.emulate_media(media="print")
+        quiz = page.locator(".tc-quiz")
+        options = [option for question in quizzes.load(name) for option in question["options"]]
+        assert seen_in(quiz) == [
+            f"{'Right' if option['right'] else 'Not quite'}: {plain(option['why'])}"
+            for option in options
+        ]
+        words = " ".join(quiz.inner_text().split())
+        assert all(plain(option["option"]) in words for option in options)
+        assert quiz.locator("input:visible, button:visible").count() == 0
+    assert trouble == []
+
+
+def test_the_quizzes_are_there_for_moodle(soups, site):
+    links = {tag["href"] for tag in soups["instructors.html"].select("article a[href$='.xml']")}
+    found = {Path(link).stem: (site / link).read_text(encoding="utf-8") for link in links}
+    every = {name: quizzes.moodle(name) for name in quizzes.names()}
+    assert found == every | {"all": quizzes.moodle(*every)}

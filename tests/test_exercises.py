@@ -9,6 +9,7 @@ import pytest
 
 import transfer_course as tc
 from transfer_course._backend import keras
+from transfer_course.exercises import NotYet, call, check
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
@@ -78,6 +79,7 @@ def small_world(backbone):
     train, test = tc.few_shot(digits, shots=5, seed=0)
     _, accuracy = tc.feature_reuse(backbone, train).evaluate(test.images, test.labels, verbose=0)
     world = {"tc": tc, "keras": keras, "np": np, "digits": digits, "backbone": backbone}
+    world |= {"check": check, "call": call, "NotYet": NotYet}
     return world | {"train": train, "test": test, "accuracy": accuracy}
 
 
@@ -113,15 +115,17 @@ NEIGHBOUR = CHAPTERS["3-1-feature-reuse"]["exercise-neighbour-solution"].source
 def test_wrong_answers_of_chapter_3_1_are_told_why(
     small_world, name, solution, right, wrong, verdict
 ):
-    check = check_in("3-1-feature-reuse", name, small_world)
+    verdict_on = check_in("3-1-feature-reuse", name, small_world)
     world = dict(small_world)
-    attempt = solution.split("verdict =")[0]
+    attempt = solution.split("for solution in")[0]
     assert right in attempt
     exec(attempt.replace(right, wrong), world)
-    assert re.match(f"Not yet: .*{verdict}", check(world[f"solution_{name}"]))
+    assert re.match(f"Not yet: .*{verdict}", verdict_on(world[f"solution_{name}"]))
 
 
-@pytest.mark.parametrize(("answer", "verdict"), [(0, "whole number"), (10, "less than fifteen")])
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [(0, "whole number"), (1, "from 2 to 20"), (10, "less than twelve")]
+)
 def test_wrong_answers_of_the_first_page_are_told_why(small_world, answer, verdict):
     world = small_world | {"target_data": small_world["digits"]}
     assert re.match(f"Not yet: .*{verdict}", check_in("00-start", "shots", world)(answer))

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiments",
         "linear_theory",
         "plots",
+        "quizzes",
         "widgets",
     ],
     submod_attrs={

@@ -1,8 +1,8 @@
 """Experiments that take too long for a notebook, and what they gave.
 
 >>> import transfer_course as tc
->>> tc.experiments.load("which_method").columns.tolist()
-['world', 'shots', 'method', 'episode', 'accuracy', 'train_accuracy']
+>>> tc.experiments.load("lambda_by_labels").columns.tolist()
+['shots', 'episode', 'lam', 'accuracy', 'log_loss', 'distance']
 
 Each experiment is a module. ``points()`` lists its settings, ``measure(**point)`` trains networks
 with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests. The modules
@@ -34,7 +34,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "shift",
         "sources",
         "tuning",
-        "which_method",
         "which_part",
         "worlds",
     ],

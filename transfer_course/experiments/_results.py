@@ -25,7 +25,6 @@ NAMES = (
     "lambda_by_labels",
     "related_methods",
     "shift",
-    "which_method",
     "which_part",
 )
 RESULTS = Path(__file__).with_name("results")
@@ -36,8 +35,8 @@ def module_and_scenario(name: str) -> tuple[str, tuple[str, ...]]:
 
     Examples
     --------
-    >>> module_and_scenario("fair_new_classes"), module_and_scenario("which_method")
-    (('fair', ('new_classes',)), ('which_method', ()))
+    >>> module_and_scenario("fair_new_classes"), module_and_scenario("lambda_by_labels")
+    (('fair', ('new_classes',)), ('lambda_by_labels', ()))
     """
     module, _, scenario = name.partition("_")
     return (module, (scenario,)) if module in ("explorer", "tuning", "fair") else (name, ())

@@ -1,6 +1,6 @@
 """How fast the course is: ``python -m transfer_course.experiments.benchmark``.
 
-It prints the table that stands in the README, in ten minutes on a machine with nothing else to do.
+It prints the first table of book/speed.md, in ten minutes on a machine with nothing else to do.
 Notebooks are measured too where there are some: in a clone of the repository.
 
 Times are compared within one round, one contestant after the other, so that a machine whose speed
@@ -304,7 +304,7 @@ def row(what: str, must: str, found: str) -> None:
 
 def main() -> None:
     """Measure all rows and print the table."""
-    description = "Measure how fast the course is: the table of the README. It takes ten minutes."
+    description = "Measure how fast the course is, for book/speed.md. It takes ten minutes."
     prog = "python -m transfer_course.experiments.benchmark"
     argparse.ArgumentParser(prog, description=description).parse_args()
 

@@ -1,8 +1,8 @@
 """How fast photos are read: ``python -m transfer_course.experiments.photo_benchmark``.
 
-It prints the table of the README. Each row is a process of its own, so that its most memory can be
-asked of the system; from that, what Python needs with NumPy and Pillow loaded is subtracted. The
-photos are made up: JPEGs of 320x240 pixels, smooth as photos are, no two alike.
+It prints the second table of book/speed.md. Each row is a process of its own, so that its most
+memory can be asked of the system; from that, what Python needs with NumPy and Pillow loaded is
+subtracted. The photos are made up: JPEGs of 320x240 pixels, smooth as photos are, no two alike.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def measured(code: str, *arguments: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Measure all rows and print the table."""
-    description = "Measure how fast photos are read: a table of the README. It takes some minutes."
+    description = "Measure how fast photos are read, for book/speed.md. It takes some minutes."
     prog = "python -m transfer_course.experiments.photo_benchmark"
     parser = argparse.ArgumentParser(prog, description=description)
     parser.add_argument("counts", nargs="*", type=int, default=[1000, 5000, 20_000])

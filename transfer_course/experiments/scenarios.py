@@ -58,9 +58,9 @@ class Scenario(NamedTuple):
         These parts, from the input to the output.
     retention_title, retention_words : str
         What ``Source.retention`` tells: above its bar, and in the sentence that says the result.
-    picture_size : int
+    image_size : int
         Pixels at which the page shows the test images.
-    stories : list of dict
+    presets : list of dict
         Each has a ``title``, a ``text``, and two positions: one ``pinned``, one ``shown``.
     """
 
@@ -76,8 +76,8 @@ class Scenario(NamedTuple):
     blocks: list[str]
     retention_title: str
     retention_words: str
-    picture_size: int
-    stories: list[dict]
+    image_size: int
+    presets: list[dict]
 
 
 @cache
@@ -176,8 +176,8 @@ def _digits() -> Scenario:
         retention_title="How much of the source task is kept: accuracy on MNIST with the source's "
         "own head",
         retention_words="Accuracy that is kept on the source task:",
-        picture_size=28,
-        stories=[
+        image_size=28,
+        presets=[
             {
                 "title": "What the source is worth",
                 "pinned": at("from_scratch", 1, 1e-3),
@@ -233,11 +233,11 @@ def _emoji() -> Scenario:
         },
         block_of=_first_part,
         blocks=["stem", *(f"block{number}" for number in range(1, 17)), "top"],
-        retention_title="How much of the source task is kept: pictures to which ImageNet's head "
+        retention_title="How much of the source task is kept: images to which ImageNet's head "
         "gives the same of its 1,000 answers as before",
         retention_words="ImageNet's head gives the same answers as before for",
-        picture_size=40,
-        stories=[
+        image_size=40,
+        presets=[
             {
                 "title": "Fine-tuning learns new features",
                 "pinned": at("feature_reuse", 5, 1e-3, freeze=ALL),

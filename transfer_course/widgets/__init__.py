@@ -1,4 +1,4 @@
-"""Explorers: sliders that retrain real networks, and that work without a kernel as well."""
+"""Explorers, whose sliders retrain real networks, and quizzes: with and without a kernel."""
 
 import lazy_loader
 
@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "linear": ["LinearExplorer"],
+        "quiz": ["Quiz"],
         "transfer": ["TransferExplorer"],
     },
 )

@@ -121,16 +121,16 @@ function keptFigure(holder, { retention, title }) {
   element(holder, "span", {}, percent(retention));
 }
 
-// Test pictures with the class that they have and the one that they were taken for.
-function wrongFigure(holder, { wrong, pictures, test_labels, class_names }) {
-  const { url, size, columns } = pictures;
+// Test images with the class that they have and the one that they were taken for.
+function wrongFigure(holder, { wrong, images, test_labels, class_names }) {
+  const { url, size, columns } = images;
   holder.replaceChildren();
   const list = element(holder, "ul", { class: "tc-wrong" });
   for (const [place, guess] of wrong) {
     const item = element(list, "li");
     const x = -size * (place % columns), y = -size * Math.floor(place / columns);
     const style = `background: url("${url}") ${x}px ${y}px; width: ${size}px; height: ${size}px`;
-    element(item, "span", { style, class: "tc-picture" });
+    element(item, "span", { style, class: "tc-image" });
     element(item, "span", {}, `${class_names[test_labels[place]]}, ${class_names[guess]}`);
   }
   if (!wrong.length) element(list, "li", {}, "none");

@@ -71,11 +71,11 @@ def own(backbone, dataset: Dataset, source=None) -> Scenario:
         | {name: name for name in depths},
         block_of=block_of,
         blocks=blocks,
-        retention_title="How much of the source task is kept: test pictures that the source's own "
+        retention_title="How much of the source task is kept: test images that the source's own "
         "head puts into the same class as before",
-        retention_words="Pictures that the source's own head puts into the same class as before:",
-        picture_size=28 if max(backbone.input_shape[1:3]) <= 28 else 40,
-        stories=[],
+        retention_words="Images that the source's own head puts into the same class as before:",
+        image_size=28 if max(backbone.input_shape[1:3]) <= 28 else 40,
+        presets=[],
     )
 
 

@@ -9,7 +9,7 @@ const METHODS = {
 const LABELS = {
   freeze: "frozen, from the input up to",
   lam: "λ, pull to the source",
-  shots: "shots (pictures per class)",
+  shots: "shots (images per class)",
   learning_rate: "learning rate",
 };
 const NONE = 65535; // in a packed grid

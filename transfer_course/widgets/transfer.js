@@ -35,6 +35,7 @@ function render({ model, el }) {
   const shown = (control, place) => (control === "freeze" ? about.freeze_names[place] : String(place));
   const sliders = {};
   for (const [control, label] of Object.entries(LABELS)) {
+    if (positions[control].length === 1) continue; // nothing to choose
     const names = positions[control].map(place => shown(control, place));
     sliders[control] = slider(controls, label, names, 0, index => {
       along = control;
@@ -58,15 +59,15 @@ function render({ model, el }) {
   button(buttons, "Figure as SVG", () =>
     download(asFile(answers.querySelector("svg")), "image/svg+xml", "accuracy.svg")
   );
-  if (about.stories.length) {
-    const stories = element(controls, "div", { class: "tc-stories" });
-    element(stories, "p", {}, "Stories (each pins one run and shows another):");
-    const text = element(stories, "p", { class: "tc-told" });
-    for (const story of about.stories)
-      button(stories, story.title, () => {
-        state.pinned = story.pinned;
-        text.textContent = story.text;
-        move(story.shown);
+  if (about.presets.length) {
+    const presets = element(controls, "div", { class: "tc-presets" });
+    element(presets, "p", {}, "Presets (each pins one run and shows another):");
+    const text = element(presets, "p", { class: "tc-told" });
+    for (const preset of about.presets)
+      button(presets, preset.title, () => {
+        state.pinned = preset.pinned;
+        text.textContent = preset.text;
+        move(preset.shown);
       });
   }
 
@@ -84,14 +85,14 @@ function render({ model, el }) {
   legend(answers.parentNode, positions.method.map(method => [method, METHODS[method]]));
   const curves = figure("Accuracy while it trains");
   const curvesLegend = legend(curves.parentNode, [
-    ["test", "test pictures"],
-    ["train", "training pictures"],
+    ["test", "test images"],
+    ["train", "training images"],
     ["pinned", "pinned, test"],
   ]);
-  const spread = figure("Accuracy on the test pictures, one dot per draw; bar: mean");
+  const spread = figure("Accuracy on the test images, one dot per draw; bar: mean");
   const moved = figure("How far each layer has moved from the source");
   const kept = figure(about.retention_title);
-  const wrong = figure("Test pictures that this draw gets wrong (true, taken for)");
+  const wrong = figure("Test images that this draw gets wrong (true, taken for)");
 
   // What is known of a position: the runs of this session before those of the grid.
 
@@ -144,7 +145,7 @@ function render({ model, el }) {
     drawResponse();
 
     if (growing) {
-      // The first points of a run that is being trained; the rest of the picture waits for its end.
+      // The first points of a run that is being trained; the rest of the figure waits for its end.
       el.dataset.state = "training";
       const done = growing.test.length;
       const at = done ? `${epochs[done - 1]} of ${epochs.at(-1)} epochs` : "starting";
@@ -175,7 +176,7 @@ function render({ model, el }) {
     const last = lastOf(settings);
     const { retention } = it.run;
     words.textContent =
-      `${named(settings, about)}: ${percent(it.run.test.at(-1))} of the test pictures right on draw ` +
+      `${named(settings, about)}: ${percent(it.run.test.at(-1))} of the test images right on draw ` +
       `${it.episode + 1}` +
       (last.length === 1
         ? "."

@@ -259,25 +259,25 @@ def _for_the_page(it: Scenario) -> dict:
     return {
         "positions": it.positions,
         "freeze_names": it.freeze_names,
-        "stories": it.stories,
+        "presets": it.presets,
         "epochs": list(it.epochs),
         "draws": it.draws,
         "blocks": it.blocks,
         "retention_title": it.retention_title,
         "retention_words": it.retention_words,
-        "pictures": _contact_sheet(it.test.images, it.picture_size),
+        "images": _contact_sheet(it.test.images, it.image_size),
         "test_labels": it.test.labels.tolist(),
         "class_names": list(it.test.class_names),
     }
 
 
 def _contact_sheet(images: np.ndarray, size: int, columns: int = 20) -> dict:
-    """All pictures on one, as a data URL, so that the page needs no other file."""
+    """All images on one, as a data URL, so that the page needs no other file."""
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (columns * size, rows * size), "white")
     for index, image in enumerate(images):
-        picture = Image.fromarray(image.squeeze()).resize((size, size))
-        sheet.paste(picture, (index % columns * size, index // columns * size))
+        small = Image.fromarray(image.squeeze()).resize((size, size))
+        sheet.paste(small, (index % columns * size, index // columns * size))
     file = io.BytesIO()
     sheet.save(file, "webp", quality=40)
     url = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
