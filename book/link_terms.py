@@ -39,7 +39,8 @@ def linked(sources: list[str]) -> list[str]:
 
 def _link_first_use(sources, term, target):
     plural = "" if term.endswith(("s", "x")) else "s?"
-    use = re.compile(rf"(?<![\w-]){re.escape(term)}{plural}(?![\w-])", re.IGNORECASE)
+    words = r"\s+".join(map(re.escape, term.split()))
+    use = re.compile(rf"(?<![\w-]){words}{plural}(?![\w-])", re.IGNORECASE)
     for index, source in enumerate(sources):
         at = source.find(f"]({target})")
         prose = NO_PROSE.sub(lambda match: "\0" * len(match[0]), source)

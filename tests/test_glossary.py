@@ -45,4 +45,4 @@ def test_links_are_made_in_prose_alone_and_once():
     expected = [*sources[:2], "the [seeds](glossary.ipynb#seed), and a seed; reseed"]
     assert link_terms.linked(sources) == expected
     assert link_terms.linked(expected) == expected
-    assert link_terms.linked(["source tasks"]) == ["[source tasks](glossary.ipynb#source-task)"]
+    assert link_terms.linked(["source\ntasks"]) == ["[source\ntasks](glossary.ipynb#source-task)"]
