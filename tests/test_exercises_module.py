@@ -115,3 +115,11 @@ def test_arrays_are_shown_as_lists_or_by_their_shape():
     verdict = check_weights(lambda weights: np.arange(2))
     assert "([an array of shape (3, 4), [0.0, 0.0]])" in verdict
     assert "returned [0, 1]. It should return [1.5, 2.0]" in verdict
+
+
+def test_an_argument_is_shown_as_it_was_before_the_answer_changed_it():
+    def emptied(values):
+        values.clear()
+        return 0
+
+    assert "emptied, called with ([1, 2, 6]), returned 0" in check_mean(emptied)

@@ -564,6 +564,19 @@ def test_what_cannot_be_explored_is_refused_with_a_way_out(source, few):
 
 
 @pytest.mark.browser
+def test_a_control_with_one_position_is_not_shown(page, source, few):
+    widget = tc.widgets.TransferExplorer(backbone=source.get_layer("backbone"), dataset=few)
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    positions = state["about"]["positions"] | {"learning_rate": [0.001]}
+    state["about"] = state["about"] | {"positions": positions}
+    in_page(page, widget, VIEWS, state)
+    names = "() => [...views[0].querySelectorAll('.tc-slider span')].map(it => it.textContent)"
+    shown = page.evaluate(names)
+    assert len(shown) == 3
+    assert "learning rate" not in shown
+
+
+@pytest.mark.browser
 def test_where_nothing_was_made_beforehand_the_page_asks_at_once_and_fills_the_curve(
     page, source, few
 ):

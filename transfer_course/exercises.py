@@ -96,18 +96,7 @@ def call(answer: Callable, *arguments, **settings):
     ...
     transfer_course.exercises.NotYet: max, called with ([]), raised ValueError: max() ...
     """
-    if not callable(answer):
-        raise NotYet(f"this exercise asks for a function, and got {_short.repr(answer)}.")
-    shown = _call_as_text(answer, arguments, settings)
-    try:
-        value = answer(*arguments, **settings)
-    except Exception as problem:
-        raise NotYet(
-            f"{shown}, raised {type(problem).__name__}: {problem}{_line_of(answer, problem)}."
-        ) from problem
-    if value is None or value is ...:
-        raise NotYet(f"{shown}, returned {value!r}. Is the last line a `return` with your result?")
-    return value
+    return _called(answer, arguments, settings)[0]
 
 
 def expect(answer: Callable, *arguments, returns, hint: str = "", **settings):
@@ -144,9 +133,8 @@ def expect(answer: Callable, *arguments, returns, hint: str = "", **settings):
     ...
     transfer_course.exercises.NotYet: sum, called with ([1, 2]), returned 3. It should return 4. ...
     """
-    value = call(answer, *arguments, **settings)
+    value, shown = _called(answer, arguments, settings)
     if not same(value, returns):
-        shown = _call_as_text(answer, arguments, settings)
         raise NotYet(
             f"{shown}, returned {_short.repr(value)}. It should return {_short.repr(returns)}. "
             f"{hint}".strip()
@@ -182,6 +170,22 @@ def same(value, expected) -> bool:
     if found.dtype.kind in "biufc" and right.dtype.kind in "biufc":
         return bool(np.allclose(found, right, rtol=1e-4, atol=1e-7))
     return bool(np.all(found == right))
+
+
+def _called(answer, arguments, settings) -> tuple[object, str]:
+    """What came back, and the call as a text, from before the answer could change its arguments."""
+    if not callable(answer):
+        raise NotYet(f"this exercise asks for a function, and got {_short.repr(answer)}.")
+    shown = _call_as_text(answer, arguments, settings)
+    try:
+        value = answer(*arguments, **settings)
+    except Exception as problem:
+        raise NotYet(
+            f"{shown}, raised {type(problem).__name__}: {problem}{_line_of(answer, problem)}."
+        ) from problem
+    if value is None or value is ...:
+        raise NotYet(f"{shown}, returned {value!r}. Is the last line a `return` with your result?")
+    return value, shown
 
 
 def _call_as_text(answer, arguments, settings) -> str:

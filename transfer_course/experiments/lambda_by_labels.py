@@ -9,6 +9,7 @@ The 480 rows take a quarter of an hour of processor time.
 """
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import log_loss
 
 import transfer_course as tc
@@ -83,3 +84,36 @@ def held(lam: float, backbone, train: Dataset, seed: int):
     settings = {"alpha": 2 * lam, "beta": 0, "learning_rate": 1e-3}
     settings["epochs"] = fair.epochs(train, STEPS)
     return fair.trained("digits", "l2_sp", settings, backbone, train, seed)
+
+
+def best(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the λ at which the mean accuracy is highest, and how sure that is.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The results of this experiment.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column for each number of shots. The rows are the median of 2,000 bootstraps, which draw
+        the episodes anew, and the ends of the 95 % interval around it.
+
+    Examples
+    --------
+    >>> best(tc.experiments.load("lambda_by_labels"))
+               1    5     20    50
+    2.5 %     1.0  0.1  0.00  0.00
+    median  100.0  1.0  0.00  0.00
+    97.5 %  100.0  3.0  0.03  0.01
+    """
+    found = {}
+    for shots, rows in table.groupby("shots"):
+        by_draw = rows.pivot(index="episode", columns="lam", values="accuracy")
+        random = np.random.default_rng(0)
+        again = random.integers(len(by_draw), size=(2000, len(by_draw)))
+        highest = by_draw.to_numpy()[again].mean(axis=1).argmax(axis=1)
+        lams = by_draw.columns.to_numpy()[highest]
+        found[shots] = np.percentile(lams, [2.5, 50, 97.5], method="nearest")
+    return pd.DataFrame(found, index=["2.5 %", "median", "97.5 %"])

@@ -63,4 +63,4 @@ function render({ model, el }) {
   show();
 }
 
-export default { render, score, letter };
+export default { render, score };
