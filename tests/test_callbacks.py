@@ -11,6 +11,7 @@ import pytest
 import zoo
 
 import transfer_course as tc
+from transfer_course.training.network import CompiledNetwork
 
 FEW = {"epochs": 6, "batch_size": 5, "learning_rate": 1e-2, "seed": 3}
 FREEZE = 2  # scale and conv1
@@ -494,3 +495,31 @@ def test_validation_freq_that_is_refused(build, data, validation, frequency):
             build(), data, validation_data=validation, validation_freq=frequency, verbose=0, **FEW
         )
     assert_one_sentence(error)
+
+
+def test_a_callback_without_epochs_does_not_cut_the_run(keras, build, data, monkeypatch):
+    """It can see nothing between two epochs, so they may run in one call."""
+    sizes = []
+    train = CompiledNetwork.train
+
+    def noted(network, prepared, orders, batch_size):
+        sizes.append(len(orders))
+        return train(network, prepared, orders, batch_size)
+
+    monkeypatch.setattr(CompiledNetwork, "train", noted)
+
+    class AtTheStart(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.get_layer("head").bias.assign([1.0, 2.0, 3.0])
+
+    class EachEpoch(AtTheStart):
+        def on_epoch_begin(self, epoch, logs=None):
+            pass
+
+    runs, calls = [], []
+    for callback in (AtTheStart(), EachEpoch()):
+        sizes.clear()
+        runs.append(tc.fine_tune(build(), data, **FEW | {"epochs": 60}, callbacks=[callback]))
+        calls.append(list(sizes))
+    assert max(calls[0]) > 1 == max(calls[1]) and sum(calls[0]) == sum(calls[1]) == 60
+    assert_close(*(run.get_weights() for run in runs))

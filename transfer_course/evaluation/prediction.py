@@ -14,7 +14,9 @@ from transfer_course.networks.classifier import class_names
 from transfer_course.training.network import compiled
 
 _BATCH = 60  # images, between two moves of the progress bar
-_PART = 64  # images that any other model is given at once, since Keras copies what it is given
+# What any other model is given at once. Keras copies it, so it must not be too much; and each call
+# takes a tenth of a second, so it must not be too little.
+_PART = 16 * 2**20  # bytes
 
 
 def predict(model, images: np.ndarray) -> np.ndarray:
@@ -56,7 +58,8 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     if isinstance(images, Dataset):
         raise TypeError("images must be an array, got a Dataset: write dataset.images")
     if [layer.name for layer in model.layers] != ["backbone", "head"]:
-        return _in_parts(lambda part: model.predict(part, verbose=0), images, _PART)
+        size = max(1, _PART // max(1, images[:1].nbytes))
+        return _in_parts(lambda part: model.predict(part, verbose=0), images, size)
     with compiled(model) as network:
         return _in_parts(network.predict, images, _BATCH)
 

@@ -34,7 +34,9 @@ def check_callbacks(callbacks) -> list:
                 f"{describe_type(callback)}: {hint}"
             )
         hooks = [hook for hook in _BATCH_HOOKS if _has_hook(callback, hook)]
-        if hooks:
+        # Keras's own checkpoint has such a hook, and with this setting does nothing in it.
+        by_epoch = getattr(callback, "save_freq", None) == "epoch"
+        if hooks and not (by_epoch and isinstance(callback, keras.callbacks.ModelCheckpoint)):
             raise ValueError(
                 f"the callback {name} acts after batches ({hooks[0]}), but here a callback acts "
                 f"after epochs, since several batches run in one call: use on_epoch_end, or "
@@ -92,20 +94,19 @@ def check_validation(data, train: Dataset, freq, epochs: int) -> set[int]:
 def epochs_seen(callbacks: list, epochs: int) -> set[int]:
     """Return the epochs, counted from 1, after which a callback may look at the weights.
 
-    These are all, unless a callback has an attribute ``needs_weights_after`` with those that it
-    needs. The others then reach it too, but some epochs late.
+    For a callback that acts at an epoch's start or end these are all, unless it has an attribute
+    ``needs_weights_after`` with those that it needs. The others then reach it too, but some epochs
+    late.
     """
     everything = range(1, epochs + 1)
     return {
         epoch
         for callback in callbacks
+        if _has_hook(callback, "on_epoch_begin") or _has_hook(callback, "on_epoch_end")
         for epoch in getattr(callback, "needs_weights_after", everything)
     }
 
 
 def _has_hook(callback, hook: str) -> bool:
     inherited = getattr(keras.callbacks.Callback, hook)
-    own = getattr(type(callback), hook, inherited) is not inherited or hook in vars(callback)
-    # Keras's own checkpoint has the hook, and with this setting does nothing in it.
-    by_epoch = getattr(callback, "save_freq", None) == "epoch"
-    return own and not (by_epoch and isinstance(callback, keras.callbacks.ModelCheckpoint))
+    return getattr(type(callback), hook, inherited) is not inherited or hook in vars(callback)

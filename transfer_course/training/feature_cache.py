@@ -26,6 +26,7 @@ BUDGET = 512 * 2**20
 _BATCH = 10
 
 _cache: OrderedDict[tuple, list[np.ndarray]] = OrderedDict()
+_bytes = 0  # in it: to add them up at each call would take longer than most trainings
 _lock = Lock()
 
 
@@ -57,13 +58,7 @@ def frozen_features(
     missing = {key: i for i, key in enumerate(keys) if key not in found}
     found |= zip(missing, _compute(run, images, list(missing.values()), verbose), strict=True)
     with _lock:
-        _cache.update((key, found[key]) for key in keys)
-        for key in keys:
-            _cache.move_to_end(key)
-        size = _size()
-        while size > BUDGET:
-            _, rows = _cache.popitem(last=False)
-            size -= sum(row.nbytes for row in rows)
+        _keep((key, found[key]) for key in keys)
     return [np.stack(rows) for rows in zip(*(found[key] for key in keys), strict=True)]
 
 
@@ -74,14 +69,15 @@ def row_bytes(tensors: list) -> int:
 
 def size() -> int:
     """Return how many bytes of features are kept at present."""
-    with _lock:
-        return _size()
+    return _bytes
 
 
 def clear() -> None:
     """Forget all features."""
+    global _bytes
     with _lock:
         _cache.clear()
+        _bytes = 0
 
 
 def fingerprint(computation: Hashable, weights: list) -> Hashable:
@@ -99,8 +95,17 @@ def computation(model) -> Hashable:
     return re.sub(r'"seed": \d+', "", model.to_json()), code_of(model)
 
 
-def _size() -> int:
-    return sum(row.nbytes for rows in _cache.values() for row in rows)
+def _keep(found) -> None:
+    """Keep pairs of a key and its rows, as those that are used last, as far as the budget goes."""
+    global _bytes
+    for key, rows in found:
+        if key not in _cache:
+            _cache[key] = rows
+            _bytes += sum(row.nbytes for row in rows)
+        _cache.move_to_end(key)
+    while _bytes > BUDGET:
+        _, rows = _cache.popitem(last=False)
+        _bytes -= sum(row.nbytes for row in rows)
 
 
 def _compute(run, images: np.ndarray, wanted: list[int], verbose) -> list[list[np.ndarray]]:
