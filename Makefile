@@ -49,7 +49,8 @@ tables: $(READY) ## measure the results of all experiments again: seven hours
 	@$(RUN) -m transfer_course.experiments
 
 grid: $(READY) ## measure again what the explorers show without a kernel: two or three hours
-	@$(RUN) -m transfer_course.experiments explorer_digits explorer_emoji
+	@$(RUN) -m transfer_course.experiments explorer_digits explorer_new_classes \
+	  explorer_emoji explorer_solar_cells
 
 bench: $(READY) ## measure how fast the course is: half an hour on a machine with nothing else to do
 	@$(RUN) -m transfer_course.experiments.benchmark

@@ -18,6 +18,7 @@ import yaml
 from contents import entries
 from launch import COLAB, PDF, repository
 from saved_widgets import problems
+from without_javascript import add_pictures
 
 from transfer_course import quizzes
 
@@ -44,7 +45,9 @@ def stage(notebooks, source):
     ours = shutil.ignore_patterns("_build", "__pycache__", "*.py")
     shutil.copytree(BOOK, source, ignore=ours, dirs_exist_ok=True)
     for notebook in sorted(Path(notebooks).glob("*.ipynb")):
-        shutil.copy2(notebook, source)  # with its date, so that a preview renews what has changed
+        copy = shutil.copy2(notebook, source)
+        add_pictures(copy)
+        shutil.copystat(notebook, copy)  # its date, so that a preview renews what has changed
     package = find_spec("mathjax").submodule_search_locations[0]
     (source / "assets" / "mathjax").mkdir(exist_ok=True)
     shutil.copy2(Path(package) / MATHJAX, source / "assets" / "mathjax")

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from itertools import chain, pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -22,6 +23,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from transfer_course import quizzes
+from transfer_course.experiments import scenarios
 
 # Those that need no Chromium wait for the build of the site, a minute: `make check` leaves all out.
 pytestmark = pytest.mark.browser
@@ -291,7 +293,18 @@ def what_shuts_readers_out(page, part="html"):
     ]
 
 
-@pytest.mark.parametrize("name", [*PAGES, "search"])
+# One of each kind: a chapter with a quiz, exercises and formulas; the explorers; a page of text;
+# the search. The others take two minutes more.
+EACH_KIND = ["3-3-parameter-transfer", "explorers", "glossary", "search"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in EACH_KIND else pytest.mark.slow)
+        for name in [*PAGES, "search"]
+    ],
+)
 def test_nothing_shuts_readers_out(name, address, browser):
     with new_page(browser, color_scheme="light") as (page, _):
         page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
@@ -423,12 +436,25 @@ SEEN = """explorer => [
 ]"""
 
 
+def test_without_javascript_there_is_a_picture_of_each_explorer(address, browser):
+    pictures = "noscript img[alt*='explorer']"
+    with new_page(browser, viewport=PHONE, java_script_enabled=False) as (page, _):
+        page.goto(f"{address['http']}/explorers.html")
+        assert page.get_by_text("The explorers need JavaScript").is_visible()
+        cells = page.locator(".cell_output", has=page.locator("noscript")).all()
+        assert len(cells) == len(scenarios.NAMES) or not find_spec("elpv_dataset")
+        for cell in cells:
+            box = cell.locator(pictures).bounding_box()
+            assert 300 < box["width"] <= PHONE["width"] and box["height"] > 150
+
+
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_explorers_answer_to_keyboard_and_mouse_without_a_kernel(scheme, address, browser):
     with new_page(browser, viewport=PHONE) as (page, trouble):
         page.goto(f"{address[scheme]}/explorers.html", wait_until="networkidle")
         explorers = page.locator(".tc-explorer").all()
-        assert len(explorers) == 3
+        cells = nbformat.read(ROOT / "notebooks" / "explorers.ipynb", as_version=4).cells
+        assert len(explorers) == sum(cell.id.endswith("-explorer") for cell in cells) > 3
 
         def changes(explorer, act, what):
             before = explorer.evaluate(SEEN)

@@ -140,7 +140,12 @@ def test_the_oracle_trains_in_the_batch_order_of_the_course(keras, build, data):
 # Validation
 
 
-@pytest.mark.parametrize("frequency", [1, 2, 4, [1, 2, 5], [6], 7])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "frequency", [1, 4, [1, 2, 5], *(pytest.param(more, marks=slow) for more in (2, [6], 7))]
+)
 def test_validation_at_the_epochs_asked_for(keras, build, data, validation, frequency):
     ours, plain = both(keras, build, data, validation_data=validation, validation_freq=frequency)
     assert_alike(ours, plain)
@@ -184,10 +189,17 @@ def test_nothing_is_random_in_validation(keras, validation, name):
     "settings",
     [
         {"monitor": "val_loss", "patience": 1, "restore_best_weights": True},
-        {"monitor": "val_loss", "patience": 3, "restore_best_weights": False},
         {"monitor": "val_accuracy", "mode": "max", "patience": 2, "restore_best_weights": True},
-        {"monitor": "loss", "min_delta": 0.2, "patience": 1, "restore_best_weights": True},
-        {"monitor": "val_loss", "patience": 1000, "restore_best_weights": True},
+        pytest.param(
+            {"monitor": "val_loss", "patience": 3, "restore_best_weights": False}, marks=slow
+        ),
+        pytest.param(
+            {"monitor": "loss", "min_delta": 0.2, "patience": 1, "restore_best_weights": True},
+            marks=slow,
+        ),
+        pytest.param(
+            {"monitor": "val_loss", "patience": 1000, "restore_best_weights": True}, marks=slow
+        ),
     ],
 )
 def test_early_stopping(keras, build, data, validation, settings):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from importlib import resources
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -88,10 +89,13 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(name):
 
 
 def test_reading_results_loads_no_tensorflow():
+    names = list(tc.experiments.NAMES)
+    if not find_spec("elpv_dataset"):  # the grid of this one is read with its photos
+        names.remove("explorer_solar_cells")
     code = (
         "import sys, transfer_course as tc; tc.experiments\n"
         "assert not {'pandas', 'numpy', 'sklearn'} & set(sys.modules), 'by the import'\n"
-        "for name in tc.experiments.NAMES: assert len(tc.experiments.load(name)) > 20\n"
+        f"for name in {names}: assert len(tc.experiments.load(name)) > 20\n"
         "assert not {'keras', 'tensorflow'} & set(sys.modules), 'by load'\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

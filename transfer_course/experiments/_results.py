@@ -7,7 +7,9 @@ from transfer_course._validation import check_choice
 # In the order in which they are measured: the fair tables and shift use what the tuning found.
 NAMES = (
     "explorer_digits",
+    "explorer_new_classes",
     "explorer_emoji",
+    "explorer_solar_cells",
     "tuning_digits",
     "tuning_new_classes",
     "tuning_emoji",

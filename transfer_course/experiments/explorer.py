@@ -3,10 +3,12 @@
 `run` makes the live runs of `transfer_course.widgets.TransferExplorer`, and beforehand those of its
 grids, which the page shows where no kernel runs. A grid holds the runs of a scenario: at each
 position of the controls one per episode, that is, per draw of the shots. `pack` makes it small.
-These commands measure the grids again, in an hour or so each::
+These commands measure the grids again, all four in two or three hours::
 
     python -m transfer_course.experiments explorer_digits
+    python -m transfer_course.experiments explorer_new_classes
     python -m transfer_course.experiments explorer_emoji
+    python -m transfer_course.experiments explorer_solar_cells
 """
 
 import base64

@@ -13,7 +13,8 @@ from transfer_course.experiments import worlds
 
 ALL = "all"  # the freeze depth at which only the head trains
 NOTHING = "nothing"
-NAMES = ("digits", "emoji")
+NAMES = ("digits", "new_classes", "emoji", "solar_cells")
+_MOST_TESTED = 400  # images
 
 
 class Source(NamedTuple):
@@ -98,7 +99,12 @@ def scenario(name: str) -> Scenario:
     >>> scenario("digits").pool
     Dataset(1397 images of 28x28x1, 10 classes)
     """
-    return {"digits": _digits, "emoji": _emoji}[name]()
+    return {
+        "digits": _digits,
+        "new_classes": _new_classes,
+        "emoji": _emoji,
+        "solar_cells": _solar_cells,
+    }[name]()
 
 
 def at(method: str, shots: int, learning_rate: float, freeze: str = NOTHING, lam: float = 1):
@@ -143,13 +149,15 @@ def _first_part(path: str) -> str:
     return path.split("_")[0]
 
 
-def _digits() -> Scenario:
+def _small(name: str, dataset: Dataset, draws: int, presets: list[dict]) -> Scenario:
+    """One of the scenarios with the small network."""
+
     @cache
     def source():
-        it = worlds.source("digits", 0)
+        it = worlds.source(name, 0)
         return Source(it.backbone, it.kept)
 
-    pool, test = divided(tc.datasets.digits(), 400)
+    pool, test = divided(dataset, _MOST_TESTED)
     return Scenario(
         pool,
         test,
@@ -163,7 +171,7 @@ def _digits() -> Scenario:
         },
         start=at("fine_tune", 5, 3e-4),
         epochs=(1, 2, 4, 8, 15, 30, 45, 60),
-        draws=5,
+        draws=draws,
         freeze_names={
             NOTHING: "nothing",
             "pool1": "block 1",
@@ -177,6 +185,15 @@ def _digits() -> Scenario:
         "own head",
         retention_words="Accuracy that is kept on the source task:",
         image_size=28,
+        presets=presets,
+    )
+
+
+def _digits() -> Scenario:
+    return _small(
+        "digits",
+        tc.datasets.digits(),
+        draws=5,
         presets=[
             {
                 "title": "What the source is worth",
@@ -204,18 +221,75 @@ def _digits() -> Scenario:
     )
 
 
-def _emoji() -> Scenario:
-    pool, test = divided(tc.datasets.emoji(image_size=96), 0.5)
+def _new_classes() -> Scenario:
+    return _small(
+        "new_classes",
+        tc.datasets.digits("56789"),
+        draws=3,
+        presets=[
+            {
+                "title": "A frozen source can be worse than none",
+                "pinned": at("feature_reuse", 5, 3e-4, freeze=ALL),
+                "shown": at("from_scratch", 5, 3e-4),
+                "text": "The source knows the digits 0 to 4. Its frozen features (pinned) read "
+                "eight in ten of the digits 5 to 9. Trained from scratch on the same 25 images, "
+                "the network reads nearly nine in ten.",
+            },
+            {
+                "title": "The last layer was in the way",
+                "pinned": at("feature_reuse", 5, 1e-3, freeze=ALL),
+                "shown": at("fine_tune", 5, 1e-3, freeze="flatten"),
+                "text": "Everything but the head is frozen (pinned), or everything up to block 3, "
+                "so that the source's last layer learns too. That is enough: move on to block 2 "
+                "and to nothing, and the accuracy hardly changes.",
+            },
+            {
+                "title": "λ can hold too tight",
+                "pinned": at("l2_sp", 5, 3e-4, lam=100),
+                "shown": at("l2_sp", 5, 3e-4, lam=0.01),
+                "text": "With λ = 100 (pinned) the network stays at the source's weights, and "
+                "reads as much as feature reuse does. With λ = 0.01 it may leave them, and reads "
+                "as much as fine-tuning.",
+            },
+        ],
+    )
+
+
+def _imagenet(pool: Dataset, test: Dataset, positions: dict, draws: int, presets: list) -> Scenario:
+    """One of the scenarios with ImageNet's network."""
 
     @cache
     def source():
         backbone = tc.backbones.efficientnet_lite0(image_size=96)
-        return Source(backbone, worlds.same_imagenet_classes(backbone, test.images[::2]))
+        some = test.images[:: max(2, len(test) // 100)]
+        return Source(backbone, worlds.same_imagenet_classes(backbone, some))
 
+    depths = positions["freeze"][:-1]
     return Scenario(
         pool,
         test,
         source,
+        positions=positions,
+        start=at("fine_tune", 5, 1e-3, freeze=depths[-1]),
+        epochs=(1, 2, 4, 8, 15, 22, 30),
+        draws=draws,
+        freeze_names={depth: depth.replace("block", "block ") for depth in depths}
+        | {ALL: "everything (all but the head)"},
+        block_of=_first_part,
+        blocks=["stem", *(f"block{number}" for number in range(1, 17)), "top"],
+        retention_title="How much of the source task is kept: images to which ImageNet's head "
+        "gives the same of its 1,000 answers as before",
+        retention_words="ImageNet's head gives the same answers as before for",
+        image_size=40,
+        presets=presets,
+    )
+
+
+def _emoji() -> Scenario:
+    pool, test = divided(tc.datasets.emoji(image_size=96), 0.5)
+    return _imagenet(
+        pool,
+        test,
         positions={
             "method": ["feature_reuse", "fine_tune", "l2_sp"],
             "freeze": ["block11", "block15", ALL],
@@ -223,20 +297,7 @@ def _emoji() -> Scenario:
             "shots": [1, 2, 5],
             "learning_rate": [1e-3, 1e-2],
         },
-        start=at("fine_tune", 5, 1e-3, freeze="block15"),
-        epochs=(1, 2, 4, 8, 15, 22, 30),
         draws=5,
-        freeze_names={
-            "block11": "block 11",
-            "block15": "block 15",
-            ALL: "everything (all but the head)",
-        },
-        block_of=_first_part,
-        blocks=["stem", *(f"block{number}" for number in range(1, 17)), "top"],
-        retention_title="How much of the source task is kept: images to which ImageNet's head "
-        "gives the same of its 1,000 answers as before",
-        retention_words="ImageNet's head gives the same answers as before for",
-        image_size=40,
         presets=[
             {
                 "title": "Fine-tuning learns new features",
@@ -260,6 +321,46 @@ def _emoji() -> Scenario:
                 "text": "Still the large learning rate, but now it costs something to move away "
                 "from the source: most of what reuse gives is back. With λ = 1 the pull is too "
                 "weak, and less comes back.",
+            },
+        ],
+    )
+
+
+def _solar_cells() -> Scenario:
+    target = worlds.target("solar_cells")
+    some = np.random.default_rng(0).permutation(len(target.development))[:_MOST_TESTED]
+    # The modules have done their part: the two share none.
+    pool, test = (
+        Dataset(part.images, part.labels, part.class_names)
+        for part in (target.report, target.development.subset(some))
+    )
+    return _imagenet(
+        pool,
+        test,
+        positions={
+            "method": ["feature_reuse", "fine_tune", "l2_sp"],
+            "freeze": ["block11", "block13", ALL],
+            "lam": [0.01, 0.1, 0.3, 1, 3, 10, 30],
+            "shots": [1, 5, 20],
+            "learning_rate": [1e-3],
+        },
+        draws=3,
+        presets=[
+            {
+                "title": "Twenty labels instead of one",
+                "pinned": at("fine_tune", 1, 1e-3, freeze="block13"),
+                "shown": at("fine_tune", 20, 1e-3, freeze="block13"),
+                "text": "On average twenty labels per class are ahead of one (pinned). But look "
+                "at the dots: with one label the three draws lie far apart, and most of the lead "
+                "comes from the worst of them.",
+            },
+            {
+                "title": "Ahead, or lucky?",
+                "pinned": at("feature_reuse", 1, 1e-3, freeze=ALL),
+                "shown": at("fine_tune", 1, 1e-3, freeze="block11"),
+                "text": "The mean of fine-tuning is higher than that of feature reuse (pinned). "
+                "Compare draw by draw: in one of the three it gains nothing. Three draws do not "
+                "settle it.",
             },
         ],
     )

@@ -47,7 +47,10 @@ class TransferExplorer(anywidget.AnyWidget):
     ----------
     world : str, optional
         ``"digits"``, the default: a small CNN that learned MNIST reads other people's digits;
-        ``"emoji"``: EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower).
+        ``"new_classes"``: one that learned MNIST's 0 to 4 reads the digits 5 to 9;
+        ``"emoji"``: EfficientNet-Lite0 with ImageNet weights names emoji of 96 pixels (slower);
+        ``"solar_cells"``: the same network finds broken solar cells (not for commercial use, and
+        with the package elpv-dataset alone: see `transfer_course.datasets.solar_cells`).
     backbone : keras.Model, optional
         A network of your own, as for the algorithms; then ``dataset`` is needed as well.
     dataset : Dataset, optional
@@ -64,6 +67,8 @@ class TransferExplorer(anywidget.AnyWidget):
         or one of them is of the wrong kind.
     ValueError
         There is no such world, the images do not fit the backbone, or a class has too few of them.
+    ModuleNotFoundError
+        ``world`` is ``"solar_cells"``, and the package elpv-dataset is not installed.
 
     Examples
     --------
