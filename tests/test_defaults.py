@@ -44,13 +44,13 @@ def test_feature_reuse_is_level_with_logistic_regression_on_digits(on_digits, sh
 @pytest.mark.parametrize(
     ("world", "shots", "within"),
     [
-        # `make test` runs one number of shots of each; -m slow runs the others.
+        # `make test` runs one of each kind of network; -m slow runs the others.
         pytest.param("new_classes", 5, 0.015, marks=pytest.mark.slow),
         ("new_classes", 20, 0.025),
         pytest.param("new_classes", 50, 0.015, marks=pytest.mark.slow),
         ("emoji", 1, 0.015),
         pytest.param("emoji", 5, 0.015, marks=pytest.mark.slow),
-        ("solar_cells", 5, 0.015),
+        pytest.param("solar_cells", 5, 0.015, marks=pytest.mark.slow),
         pytest.param("solar_cells", 20, 0.015, marks=pytest.mark.slow),
     ],
 )

@@ -16,7 +16,7 @@ from transfer_course.training.network import compiled
 _BATCH = 60  # images, between two moves of the progress bar
 # What any other model is given at once. Keras copies it, so it must not be too much; and each call
 # takes a tenth of a second, so it must not be too little.
-_PART = 16 * 2**20  # bytes
+_PART = 8 * 2**20  # bytes
 
 
 def predict(model, images: np.ndarray) -> np.ndarray:
