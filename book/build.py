@@ -45,9 +45,7 @@ def stage(notebooks, source):
     ours = shutil.ignore_patterns("_build", "__pycache__", "*.py")
     shutil.copytree(BOOK, source, ignore=ours, dirs_exist_ok=True)
     for notebook in sorted(Path(notebooks).glob("*.ipynb")):
-        copy = shutil.copy2(notebook, source)
-        add_pictures(copy)
-        shutil.copystat(notebook, copy)  # its date, so that a preview renews what has changed
+        shutil.copy2(notebook, source)  # with its date, so that a preview renews what has changed
     package = find_spec("mathjax").submodule_search_locations[0]
     (source / "assets" / "mathjax").mkdir(exist_ok=True)
     shutil.copy2(Path(package) / MATHJAX, source / "assets" / "mathjax")
@@ -89,6 +87,8 @@ def build(notebooks, folder, pdf=True):
     target = Path(folder) / "_build"
     shutil.rmtree(target, ignore_errors=True)
     stage(notebooks, target / "source")
+    for notebook in (target / "source").glob("*.ipynb"):
+        add_pictures(notebook)
     pdf = pdf and _can_print()
     if pdf:
         entries(BOOK / "_toc.yml")  # what the PDF cannot follow is said before all the work

@@ -22,17 +22,13 @@ ALT = (
 def add_pictures(path):
     """Give each cell of the notebook at ``path`` that shows an explorer a picture of it, too."""
     notebook = nbformat.read(path, as_version=4)
-    changed = False
     for cell in notebook.cells:
         for output in list(cell.get("outputs", [])):
             shown = EXPLORER.fullmatch(output.get("data", {}).get("text/plain", ""))
             if shown:
-                html = PICTURE.format(alt=ALT, data=_picture(shown[1]))
-                data = {"text/html": html}
+                data = {"text/html": PICTURE.format(alt=ALT, data=_picture(shown[1]))}
                 cell.outputs.append(nbformat.v4.new_output("display_data", data))
-                changed = True
-    if changed:
-        nbformat.write(notebook, path)
+    nbformat.write(notebook, path)
 
 
 def _picture(world):

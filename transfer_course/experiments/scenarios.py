@@ -255,7 +255,15 @@ def _new_classes() -> Scenario:
     )
 
 
-def _imagenet(pool: Dataset, test: Dataset, positions: dict, draws: int, presets: list) -> Scenario:
+def _imagenet(
+    pool: Dataset,
+    test: Dataset,
+    depths: list[str],
+    shots: list[int],
+    learning_rates: list[float],
+    draws: int,
+    presets: list[dict],
+) -> Scenario:
     """One of the scenarios with ImageNet's network."""
 
     @cache
@@ -264,12 +272,17 @@ def _imagenet(pool: Dataset, test: Dataset, positions: dict, draws: int, presets
         some = test.images[:: max(2, len(test) // 100)]
         return Source(backbone, worlds.same_imagenet_classes(backbone, some))
 
-    depths = positions["freeze"][:-1]
     return Scenario(
         pool,
         test,
         source,
-        positions=positions,
+        positions={
+            "method": ["feature_reuse", "fine_tune", "l2_sp"],
+            "freeze": [*depths, ALL],
+            "lam": [0.01, 0.1, 0.3, 1, 3, 10, 30],
+            "shots": shots,
+            "learning_rate": learning_rates,
+        },
         start=at("fine_tune", 5, 1e-3, freeze=depths[-1]),
         epochs=(1, 2, 4, 8, 15, 22, 30),
         draws=draws,
@@ -290,13 +303,9 @@ def _emoji() -> Scenario:
     return _imagenet(
         pool,
         test,
-        positions={
-            "method": ["feature_reuse", "fine_tune", "l2_sp"],
-            "freeze": ["block11", "block15", ALL],
-            "lam": [0.01, 0.1, 0.3, 1, 3, 10, 30],
-            "shots": [1, 2, 5],
-            "learning_rate": [1e-3, 1e-2],
-        },
+        depths=["block11", "block15"],
+        shots=[1, 2, 5],
+        learning_rates=[1e-3, 1e-2],
         draws=5,
         presets=[
             {
@@ -337,13 +346,9 @@ def _solar_cells() -> Scenario:
     return _imagenet(
         pool,
         test,
-        positions={
-            "method": ["feature_reuse", "fine_tune", "l2_sp"],
-            "freeze": ["block11", "block13", ALL],
-            "lam": [0.01, 0.1, 0.3, 1, 3, 10, 30],
-            "shots": [1, 5, 20],
-            "learning_rate": [1e-3],
-        },
+        depths=["block11", "block13"],
+        shots=[1, 5, 20],
+        learning_rates=[1e-3],
         draws=3,
         presets=[
             {
