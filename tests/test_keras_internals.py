@@ -1,11 +1,15 @@
 """The few private names of Keras that the package uses: that they exist, and mean what they did."""
 
+import gc
 import random
+import weakref
 
 import numpy as np
 import pytest
 
+from transfer_course._backend import tf
 from transfer_course.networks.internals import (
+    AdamOnOneDevice,
     is_graph,
     own_random_numbers,
     run_graph,
@@ -67,3 +71,27 @@ def test_random_numbers_of_ones_own(keras):
     assert draw(keras.random.SeedGenerator(5))[2:] == draw(keras.random.SeedGenerator(5))[2:]
     assert draw(keras.random.SeedGenerator(5))[2:] != draw(keras.random.SeedGenerator(6))[2:]
     assert expected == (random.random(), np.random.random(), *keras.random.uniform((2,)).numpy())  # noqa: NPY002
+
+
+def graph_of_a_step(optimizer):
+    """The graph in which an optimizer moves a weight by one step, referred to weakly."""
+    weight = tf.Variable([1.0, 2.0])
+    optimizer.build([weight])
+
+    def step(gradient):
+        optimizer.apply([gradient], [weight])
+
+    signature = [tf.TensorSpec((2,))]
+    compiled = tf.function(step, input_signature=signature, autograph=False)
+    compiled = compiled.get_concrete_function()
+    compiled(tf.constant([0.5, -3.0]))
+    return weakref.ref(compiled.graph), weight.numpy()
+
+
+def test_the_graph_of_an_optimizer_on_one_device_is_deleted(keras):
+    kept, expected = graph_of_a_step(keras.optimizers.Adam(0.1))
+    deleted, found = graph_of_a_step(AdamOnOneDevice(0.1))
+    np.testing.assert_array_equal(found, expected)
+    gc.collect()
+    assert deleted() is None
+    assert kept() is not None, "Keras's own is deleted as well: AdamOnOneDevice can go"

@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 
 from transfer_course._backend import keras
+from transfer_course.networks.internals import AdamOnOneDevice
 
 
-class AdamWithHeadRate(keras.optimizers.Adam):
+class AdamWithHeadRate(AdamOnOneDevice):
     """`keras.optimizers.Adam`, whose learning rate is multiplied by a factor for some variables.
 
     It has the variables of a plain Adam, which can therefore take over its state.
