@@ -63,7 +63,13 @@ def norms_in(keras, model):
     return [x for x in sublayers(model) if isinstance(x, keras.layers.BatchNormalization)]
 
 
-@pytest.fixture(params=["functional", "nested sequential", "nested functional"])
+@pytest.fixture(
+    params=[
+        "functional",
+        pytest.param("nested sequential", marks=pytest.mark.slow),
+        "nested functional",
+    ]
+)
 def normalised(keras, request):
     """A network with batch normalisation somewhere in it, with statistics of its own."""
     layers = keras.layers
@@ -193,10 +199,10 @@ def test_branches_of_the_same_shape_are_not_exchanged(keras, tiny):
 @pytest.mark.parametrize(
     ("algorithm", "nested"),
     [
-        (tc.fine_tune, False),
         (tc.fine_tune, True),
         (tc.feature_reuse, False),
-        (tc.feature_reuse, True),
+        pytest.param(tc.fine_tune, False, marks=pytest.mark.slow),
+        pytest.param(tc.feature_reuse, True, marks=pytest.mark.slow),
     ],
 )
 def test_dropout_draws_and_draws_anew(keras, tiny, algorithm, nested):
@@ -323,6 +329,18 @@ def test_the_architecture_counts_where_the_weights_are_equal(keras, tiny):
         np.testing.assert_allclose(
             predict(model, tiny.images), model.predict(tiny.images, verbose=0), atol=1e-6
         )
+
+
+def test_methods_share_the_features_of_the_same_frozen_layers(backbone, draw, monkeypatch):
+    feature_cache.clear()
+    settings = {"freeze": "pool2", "epochs": 1, "seed": 0}
+    before = tc.fine_tune(backbone, draw[0], **settings)
+    kept = feature_cache.size()
+    monkeypatch.setattr(feature_cache, "_compute", lambda run, images, wanted, verbose: [])
+    after = tc.l2_sp(backbone, draw[0], alpha=0, beta=0, **settings)
+    assert kept == feature_cache.size() > 0
+    for one, other in zip(before.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.parametrize("kept", [0, 3000])

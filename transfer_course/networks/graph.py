@@ -82,7 +82,8 @@ def unroll(model) -> Graph:
         return run_graph(graph, tensors[0] if len(tensors) == 1 else tensors, call)
 
     (pixels,) = model.inputs
-    pixels = keras.Input(pixels.shape[1:], dtype=pixels.dtype)
+    # A name of its own, since Keras would number it: then no two graphs had the same configuration.
+    pixels = keras.Input(pixels.shape[1:], dtype=pixels.dtype, name="pixels")
     return Graph(pixels, steps, run(model, pixels, ""))
 
 

@@ -201,7 +201,10 @@ class CompiledNetwork:
         return images * feature_cache.row_bytes(self._at_cut)
 
     def _features(self, images: np.ndarray, verbose) -> list:
-        rows = feature_cache.frozen_features(self._run_frozen, self._fingerprint, images, verbose)
+        def run(batch):  # compiled only if something is missing
+            return self._run_frozen(batch)
+
+        rows = feature_cache.frozen_features(run, self._fingerprint, images, verbose)
         return [tf.constant(it) for it in rows]
 
     # Compiled when first needed. Concrete functions, since TensorFlow warns of tf.functions that it
