@@ -1,8 +1,10 @@
 """The site, built from the notebooks as they are, and looked at in Chromium."""
 
+import base64
 import gzip
 import json
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -14,15 +16,19 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from browser import chromium, new_page, serve
 from bs4 import BeautifulSoup
-from build import build
+from build import BOOK, build
+from execute import execute
 from PIL import Image
 from pypdf import PdfReader
+from saved_widgets import saved_state
 
 from transfer_course import quizzes
+from transfer_course.experiments import explorer as runs_of_explorers
 from transfer_course.experiments import scenarios
 
 # Those that need no Chromium wait for the build of the site, a minute: `make check` leaves all out.
@@ -507,6 +513,104 @@ def test_the_address_holds_the_position_of_each_explorer(address, browser):
             other.goto(page.url, wait_until="networkidle")
             assert other.locator(".tc-words").all_inner_texts()[:2] == said
     assert trouble == []
+
+
+def test_an_explorer_answers_to_taps(address, browser):
+    grid = runs_of_explorers.load_grid("digits")
+    digits = scenarios.scenario("digits")
+    preset = digits.presets[0]
+    at = digits.start | {"method": "l2_sp"}
+    with new_page(browser, viewport=PHONE, has_touch=True, is_mobile=True) as (page, trouble):
+        page.goto(f"{address['http']}/explorers.html", wait_until="networkidle")
+        explorer = page.locator(".tc-explorer").first
+
+        def says(settings, name):
+            final = [run["test"][-1] for run in grid[runs_of_explorers.key(settings)]]
+            mean = f"mean of {len(final)} draws {100 * sum(final) / len(final):.0f} %"
+            text = explorer.locator(".tc-words").inner_text()
+            assert text.startswith(f"{name}: ") and mean in text
+
+        explorer.locator("label", has_text="L2-SP").tap()
+        says(at, "L2-SP, frozen up to: nothing, λ 1, 5 shots, learning rate 0.0003")
+        for where, lam in {-8: 100, 8: 0.01}.items():
+            slider = explorer.get_by_role("slider", name="λ")
+            box = slider.bounding_box()
+            slider.tap(position={"x": where % box["width"], "y": box["height"] / 2})
+            says(
+                at | {"lam": lam},
+                f"L2-SP, frozen up to: nothing, λ {lam}, 5 shots, learning rate 0.0003",
+            )
+        explorer.get_by_role("button", name=preset["title"]).tap()
+        says(
+            preset["shown"],
+            "fine-tuning, frozen up to: nothing, 1 shot, learning rate 0.0003",
+        )
+        assert "Pinned: fine-tuning with a random head" in explorer.inner_text()
+        explorer.locator(".tc-words").evaluate("it => it.scrollIntoView({ block: 'center' })")
+        bottom = "it => it.getBoundingClientRect().bottom"
+        end = explorer.locator(".tc-controls").evaluate(bottom)
+        assert end <= explorer.locator(".tc-results").bounding_box()["y"], "one covers the other"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert trouble == []
+
+
+# Small enough for seconds: one layer, so that there is nothing to freeze in between, and too few
+# images for more than one shot.
+OWN = """import numpy as np
+
+import transfer_course as tc
+from transfer_course._backend import keras
+
+draw = np.random.default_rng(0)
+labels = np.arange(20) % 2
+images = draw.integers(0, 200, (20, 8, 8, 1)) + 10 * labels[:, None, None, None]
+photos = tc.Dataset(images.astype("uint8"), labels, ("dark", "light"))
+layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(4)]
+explorer = tc.widgets.TransferExplorer(backbone=keras.Sequential(layers), dataset=photos)
+explorer.precompute()
+explorer"""
+
+
+def test_ones_own_explorer_works_on_the_site_once_it_is_precomputed(tmp_path, monkeypatch, browser):
+    path = tmp_path / "notebooks" / "own.ipynb"
+    path.parent.mkdir()
+    cells = [nbformat.v4.new_markdown_cell("# Our photos"), nbformat.v4.new_code_cell(OWN)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    notebook = execute(path)
+    nbformat.write(notebook, path)
+    # A book of this page alone, since one of all the pages takes a minute.
+    shutil.copytree(BOOK, tmp_path / "book", ignore=shutil.ignore_patterns("_build", "*.md"))
+    (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: own\n", encoding="utf-8")
+    monkeypatch.setattr("build.BOOK", tmp_path / "book")
+    assert build(path.parent, tmp_path, pdf=False) == 0
+
+    (state,) = (it["state"] for it in saved_state(notebook).values() if "grid" in it["state"])
+    about, (keys, runs) = state["about"], state["grid"].values()
+    numbers = np.frombuffer(base64.b64decode(runs), "<u2").reshape(len(keys), about["draws"], -1)
+    final = numbers[:, :, 2 * len(about["epochs"]) - 1] / 1000
+    percent = {key: f"{100 * mean:.0f} %" for key, mean in zip(keys, final.mean(1), strict=True)}
+    lams = about["positions"]["lam"]
+    wanted = [percent[f"l2_sp nothing {lam} 1 0.0003"] for lam in lams]
+    with (
+        serve(tmp_path / "_build" / "html", {"Content-Security-Policy": POLICY}) as url,
+        new_page(browser) as (page, trouble),
+    ):
+        page.goto(f"{url}/own.html", wait_until="networkidle")
+        explorer = page.locator(".tc-explorer")
+        assert "No kernel is running here" in explorer.locator(".tc-origin").inner_text()
+        explorer.get_by_role("radio", name="L2-SP").check()
+        slider = explorer.get_by_role("slider", name="λ")
+        slider.press("Home")
+        for lam, mean in zip(lams, wanted, strict=True):
+            text = explorer.locator(".tc-words").inner_text()
+            assert text.startswith(f"L2-SP, frozen up to: nothing, λ {lam}, 1 shot")
+            assert f"mean of 3 draws {mean}," in text
+            spread = explorer.get_by_role("img", name=f"shown: mean {mean}")
+            assert spread.locator("circle").count() == 3
+            slider.press("ArrowRight")
+        curve = explorer.locator(".tc-first svg").first.get_attribute("aria-label")
+        assert f"L2-SP: {', '.join(wanted)}" in curve
+        assert trouble == []
 
 
 # Quizzes

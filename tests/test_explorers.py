@@ -32,6 +32,8 @@ from transfer_course.experiments import explorer, scenarios
 SCENARIOS = list(scenarios.NAMES)
 HAS_SOLAR_CELLS = find_spec("elpv_dataset") is not None
 AT = {"method": "fine_tune", "freeze": "pool2", "lam": 1, "shots": 5, "learning_rate": 1e-3}
+# What many tutorials do, chapter 00's puzzle: no control leads here, one preset does.
+USUAL_RECIPE = scenarios.at("random_head", 1, 1e-3)
 
 
 @pytest.fixture(autouse=True)
@@ -113,13 +115,20 @@ def test_the_page_computes_what_python_does():
 
 
 def every_position(scenario):
+    """Where the controls lead."""
     positions = scenarios.scenario(scenario).positions
     return [dict(zip(positions, at, strict=True)) for at in itertools.product(*positions.values())]
 
 
+def shown_by_presets(scenario):
+    presets = scenarios.scenario(scenario).presets
+    return [preset[part] for preset in presets for part in ("pinned", "shown")]
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_page_finds_every_position_in_the_grid(scenario):
-    at = every_position(scenario)
+    of_presets = shown_by_presets(scenario)
+    at = [*every_position(scenario), *of_presets, *(it | {"freeze": "all"} for it in of_presets)]
     keys = in_node(tc.widgets.TransferExplorer(scenario), "at.map(module.keyOf)", at)
     assert keys == [explorer.key(settings) for settings in at]
     assert set(keys) == set(explorer.load_grid(scenario))
@@ -182,6 +191,7 @@ def test_a_position_in_the_address_is_the_position_and_nonsense_is_none():
     )
     assert there == at
     nonsense = [None, "", "l2_sp", "l2_sp,nothing,7,5,0.001", "l2_sp,nothing,1,5,0.001x", ",,,,"]
+    nonsense.append("random_head,nothing,1,1,0.001")  # a preset's alone
     found = in_node(
         widget,
         "at.texts.map(it => module.read(it, at.positions))",
@@ -190,20 +200,21 @@ def test_a_position_in_the_address_is_the_position_and_nonsense_is_none():
     assert found == [None] * len(nonsense)
 
 
-def test_the_csv_has_a_line_per_draw_and_epoch():
+@pytest.mark.parametrize("at", [AT, USUAL_RECIPE], ids=lambda at: at["method"])
+def test_the_csv_has_a_line_per_draw_and_epoch(at):
     widget = tc.widgets.TransferExplorer()
-    runs = widget.runs[explorer.key(AT)]
+    runs = widget.runs[explorer.key(at)]
     text = in_node(
         widget,
         "module.csv(at.settings, at.about, at.runs.map((run, episode) => ({ run, episode })))",
-        {"settings": AT, "about": widget.about, "runs": runs},
+        {"settings": at, "about": widget.about, "runs": runs},
     )
     table = pd.read_csv(io.StringIO(text))
     epochs = list(scenarios.scenario("digits").epochs)
     assert table.epoch.tolist() == epochs * len(runs)
     assert table.test_accuracy.tolist() == [share for run in runs for share in run["test"]]
     assert table.train_accuracy.tolist() == [share for run in runs for share in run["train"]]
-    assert set(table.position) == {explorer.key(AT)}
+    assert set(table.position) == {explorer.key(at)}
 
 
 # The grid
@@ -239,9 +250,10 @@ SPOTS = [
     ("digits", AT | {"method": "feature_reuse"}),
     ("digits", AT | {"method": "l2_sp", "shots": 1, "lam": 10, "learning_rate": 0.01}),
     ("digits", AT),
+    ("digits", USUAL_RECIPE),
     ("new_classes", AT | {"method": "l2_sp", "shots": 20}),
     ("emoji", AT | {"method": "fine_tune", "freeze": "block15", "shots": 1}),
-    ("solar_cells", AT | {"method": "feature_reuse"}),
+    pytest.param("solar_cells", AT | {"method": "feature_reuse"}, marks=pytest.mark.slow),
 ]
 
 
@@ -310,6 +322,39 @@ def test_the_presets_are_true_in_the_grid(scenario):
     for preset in scenarios.scenario(scenario).presets:
         gain = final(scenario, preset["shown"]) - final(scenario, preset["pinned"])
         assert (gain < -0.03) if "wrecks" in preset["title"] else (gain > 0.03), preset["title"]
+
+
+def test_the_preset_of_the_puzzle_says_what_the_grid_has():
+    preset = scenarios.scenario("digits").presets[0]
+    assert preset["pinned"] == USUAL_RECIPE
+    recipe, defaults = (final("digits", preset[part]) for part in ("pinned", "shown"))
+    assert recipe == pytest.approx(2 / 3, abs=0.03)
+    assert defaults == pytest.approx(0.8, abs=0.03)
+    at_its_rate = final("digits", preset["shown"] | {"learning_rate": 1e-3})
+    assert at_its_rate - recipe > 0.6 * (defaults - recipe)
+
+
+def test_the_usual_recipe_is_what_plain_keras_makes_of_it(keras):
+    it = scenarios.scenario("digits")
+    backbone = it.source().backbone
+    train, _ = tc.few_shot(it.pool, 1, seed=1)
+    copy = keras.models.clone_model(backbone)
+    copy.set_weights(backbone.get_weights())
+    start = keras.initializers.GlorotUniform(1001)
+    head = keras.layers.Dense(10, activation="softmax", kernel_initializer=start)
+    model = keras.Sequential([keras.Input((28, 28, 1)), copy, head])
+    model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    accuracy = {}
+    for epoch in range(1, it.epochs[-1] + 1):
+        model.train_on_batch(train.images, train.labels)
+        if epoch in it.epochs:
+            accuracy[epoch] = tc.accuracy(model, it.test)
+    run = explorer.run(it, USUAL_RECIPE, episode=1)
+    np.testing.assert_allclose(run["test"], list(accuracy.values()), atol=0.08)
+    for name, drift in zip(it.blocks, run["drift"], strict=True):
+        new, old = (network.get_layer(name).kernel.numpy() for network in (copy, backbone))
+        moved = np.linalg.norm(new - old) / np.linalg.norm(old)
+        assert drift == pytest.approx(moved, abs=0.005), name
 
 
 # Moves
@@ -468,6 +513,7 @@ def test_settings_are_where_the_controls_were_moved_last_and_move_them(conversat
     [
         ({"lambda": 1}, "lambda.* is unknown: use .*lam"),
         ({"method": "reuse"}, "method='reuse' is unknown: use .*feature_reuse"),
+        ({"method": "random_head"}, "method='random_head' is unknown: use .*fine_tune"),
         ({"freeze": "pool9"}, "freeze='pool9' is unknown: use .*pool2"),
         ({"shots": 0}, "shots=0 is out of range"),
         ({"shots": 10_000}, "shots=10000 is out of range"),
@@ -545,7 +591,8 @@ def test_precompute_fills_the_grid_and_goes_on_where_it_was_stopped(source, few,
     widget = tc.widgets.TransferExplorer(backbone=source.get_layer("backbone"), dataset=few)
     small = {name: values[-1:] for name, values in widget.about["positions"].items()}
     small |= {"method": ["feature_reuse", "l2_sp"], "freeze": ["flatten"], "lam": [0.1, 10]}
-    monkeypatch.setattr(widget, "_scenario", widget._scenario._replace(positions=small))
+    it = widget._scenario._replace(positions=small)
+    monkeypatch.setattr(widget, "_scenario", it)
     trained, run = [], explorer.run
 
     def stop_in_the_fifth(it, settings, episode, **options):
@@ -556,7 +603,7 @@ def test_precompute_fills_the_grid_and_goes_on_where_it_was_stopped(source, few,
 
     monkeypatch.setattr(explorer, "run", stop_in_the_fifth)
     widget.precompute()
-    names = [explorer.key(settings) for settings in explorer.every_position(small).values()]
+    names = [explorer.key(settings) for settings in explorer.every_position(it).values()]
     assert trained == [(name, episode) for episode in (0, 1) for name in names][:5]
     assert [len(widget.runs[name]) for name in names] == [2, 1, 1]
     widget.precompute()
@@ -694,6 +741,42 @@ def test_a_view_shows_no_reply_to_another(views):
     assert second == before[1]
     assert "Computed just now" in origins(page)[0]
     assert "Training now" in origins(page)[1]
+
+
+@pytest.mark.browser
+def test_the_usual_recipe_is_reached_by_a_preset_alone(views):
+    page, _ = views
+    assert page.locator("[value=random_head]").count() == 0
+    preset = scenarios.scenario("digits").presets[0]
+    view = page.locator(".tc-explorer").first
+    view.get_by_role("button", name=preset["title"]).click()
+    assert [sent["settings"] for sent in page.evaluate("() => window.sent")] == [preset["shown"]]
+    assert view.locator(".tc-told").inner_text() == preset["text"]
+    view.get_by_role("radio", name="feature reuse").check()  # whatever one does next
+    pinned = "Pinned: fine-tuning with a random head, 1 shot, learning rate 0.001, mean"
+    page.evaluate("() => { window.dead = true; }")
+    view.get_by_role("radio", name="fine-tuning").check()
+    assert f"{pinned} {100 * final('digits', USUAL_RECIPE):.0f} %." in words(page)[0]
+    assert view.locator("circle.tc-pinned").count() == 5
+
+
+@pytest.mark.browser
+def test_the_usual_recipe_can_be_shown_without_a_control_for_it(views):
+    """Nothing shows it today. If something does, every figure is drawn, and the kernel is asked."""
+    page, names = views
+    page.evaluate("settings => happen('msg:custom', { kind: 'go', settings })", USUAL_RECIPE)
+    (run, *others) = page.evaluate("() => window.sent")[0]["runs"]
+    assert run == {"settings": USUAL_RECIPE, "episode": 0}
+    assert {it["settings"]["method"] for it in others} == {"random_head"}
+    grid = explorer.load_grid("digits")[explorer.key(USUAL_RECIPE)]
+    reply = {"kind": "done", "view": names[0], "id": 1, "run": grid[0], **run}
+    page.evaluate("reply => happen('msg:custom', reply)", reply)
+    assert "Computed just now" in origins(page)[0]
+    assert words(page)[0].startswith("fine-tuning with a random head, 1 shot, learning rate 0.001")
+    view = page.locator(".tc-explorer").first
+    assert view.locator("figure:visible").count() == view.locator("figure").count()
+    used = [slider.is_enabled() for slider in view.get_by_role("slider").all()]
+    assert used == [False, False, True, True]
 
 
 @pytest.mark.browser

@@ -5,7 +5,7 @@ how much ink there is (chapter 2). The target is that of the world "digits", on 
 report. Each row is one draw (an episode), one source and one value of λ, where 0 is fine-tuning.
 Steps and settings are those of `lambda_by_labels`.
 
-The 240 rows take five minutes of processor time.
+The 240 rows take ten minutes of processor time.
 """
 
 from functools import cache

@@ -19,9 +19,16 @@ from collections.abc import Callable
 import numpy as np
 
 import transfer_course as tc
+from transfer_course.datasets.dataset import Dataset
 from transfer_course.experiments import scenarios
 from transfer_course.experiments._results import RESULTS
-from transfer_course.experiments.scenarios import ALL, NOTHING, Scenario, scenario
+from transfer_course.experiments.scenarios import (
+    ALL,
+    NOTHING,
+    RANDOM_HEAD,
+    Scenario,
+    scenario,
+)
 
 _WRONG = 7  # mistakes that are shown, at most: one row on a page
 _NOTHING_HERE = 2**16 - 1  # in a packed grid
@@ -52,18 +59,18 @@ def points(name: str) -> list[dict]:
     it = scenario(name)
     return [
         {"scenario": name, "settings": settings, "episode": episode}
-        for settings in every_position(it.positions).values()
+        for settings in every_position(it).values()
         for episode in range(it.draws)
     ]
 
 
-def every_position(positions: dict[str, list]) -> dict[str, dict]:
-    """Return all positions of the controls by their names; those that come to the same are one.
+def every_position(it: Scenario) -> dict[str, dict]:
+    """Return all positions by their names; those that come to the same are one.
 
     Parameters
     ----------
-    positions : dict of str to list
-        As in `Scenario`.
+    it : Scenario
+        First come the positions of its controls, then those that its presets alone have.
 
     Returns
     -------
@@ -72,11 +79,13 @@ def every_position(positions: dict[str, list]) -> dict[str, dict]:
 
     Examples
     --------
-    >>> len(every_position(scenario("emoji").positions))
+    >>> len(every_position(scenario("emoji")))
     99
     """
-    every = (dict(zip(positions, at, strict=True)) for at in itertools.product(*positions.values()))
-    return {key(settings): canonical(settings) for settings in every}
+    places = itertools.product(*it.positions.values())
+    of_controls = (dict(zip(it.positions, place, strict=True)) for place in places)
+    of_presets = (preset[part] for preset in it.presets for part in ("pinned", "shown"))
+    return {key(each): canonical(each) for each in itertools.chain(of_controls, of_presets)}
 
 
 def canonical(settings: dict) -> dict:
@@ -85,7 +94,7 @@ def canonical(settings: dict) -> dict:
     Parameters
     ----------
     settings : dict
-        A position of each control, as in ``Scenario.positions``.
+        A position of each control, as in ``Scenario.positions`` or in one of its presets.
 
     Returns
     -------
@@ -165,7 +174,8 @@ def run(
     it : Scenario
         The source and the target.
     settings : dict
-        A position of each control. Values between those that the controls offer are fine.
+        A position of each control. Values between those that the controls offer are fine, and so is
+        the method ``"random_head"``, which only a preset has.
     episode : int
         Draws the shots and the order of the images.
     report : callable, optional
@@ -192,7 +202,8 @@ def run(
 
     source = it.source()
     settings = canonical(settings)
-    method = getattr(tc, settings.pop("method"))
+    method = settings.pop("method")
+    train_by = _random_head if method == RANDOM_HEAD else getattr(tc, method)
     if settings.get("freeze") == NOTHING:
         settings["freeze"] = 0
     if "lam" in settings:
@@ -209,7 +220,7 @@ def run(
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=note)
     callback.needs_weights_after = ()  # so epochs without a validation may run in one call
-    model = method(
+    model = train_by(
         source.backbone,
         train,
         epochs=it.epochs[-1],
@@ -230,6 +241,28 @@ def run(
         "retention": retention,
         "wrong": [[int(place), int(guesses[place])] for place in wrong],
     }
+
+
+def _random_head(
+    backbone, train: Dataset, *, learning_rate: float, seed: int, callbacks, **options
+):
+    """Fine-tuning as many tutorials have it: a random head, and one rate for the whole network."""
+    from transfer_course._backend import keras
+
+    def draw(logs):
+        kernel = drawn.model.get_layer("head").kernel
+        kernel.assign(keras.initializers.GlorotUniform(1000 + seed)(kernel.shape))
+
+    drawn = keras.callbacks.LambdaCallback(on_train_begin=draw)
+    return tc.fine_tune(
+        backbone,
+        train,
+        learning_rate=learning_rate,
+        head_learning_rate=learning_rate,
+        seed=seed,
+        callbacks=[drawn, *callbacks],
+        **options,
+    )
 
 
 def _by_block(drift: dict[str, float], it: Scenario) -> list[float]:

@@ -4,6 +4,7 @@ const METHODS = {
   from_scratch: "from scratch",
   feature_reuse: "feature reuse",
   fine_tune: "fine-tuning",
+  random_head: "fine-tuning with a random head",
   l2_sp: "L2-SP",
 };
 const LABELS = {
@@ -17,16 +18,15 @@ const WRONG = 7; // mistakes that a run shows
 
 // With all layers frozen only the head is left to train.
 function methodOf({ method, freeze }) {
-  return freeze === "all" && method !== "from_scratch" ? "feature_reuse" : method;
+  return freeze === "all" && ["fine_tune", "l2_sp"].includes(method) ? "feature_reuse" : method;
 }
 
 // Whether a control matters for a method, at these settings. The head has a rate of its own.
 function matters(control, settings) {
   const method = methodOf(settings);
   if (control === "shots") return true;
-  if (method === "feature_reuse") return false;
-  if (method === "from_scratch") return control === "learning_rate";
-  return control !== "lam" || method === "l2_sp";
+  if (control === "learning_rate") return method !== "feature_reuse";
+  return method === "l2_sp" || (method === "fine_tune" && control === "freeze");
 }
 
 // The same name as explorer.key gives: what does not matter is not part of it.

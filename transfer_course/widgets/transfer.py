@@ -161,7 +161,7 @@ class TransferExplorer(anywidget.AnyWidget):
         saved with it, and the published page shows them.
         """
         it, grid = self._scenario, self.runs
-        everywhere = explorer.every_position(it.positions)
+        everywhere = explorer.every_position(it)
         wanted = [
             (name, settings, episode)
             for episode in range(it.draws)  # first one of everything
