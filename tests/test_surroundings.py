@@ -40,7 +40,13 @@ sys.stdout = sys.stderr = Window()
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="a file of the system's cannot be closed there")
-@pytest.mark.parametrize("how", NO_OUTPUT)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(how, marks=[] if how in ("none", "closed files") else pytest.mark.slow)
+        for how in NO_OUTPUT
+    ],
+)
 def test_without_a_console(how, tmp_path):
     """A training with a bar, a sentence to the student, and a comparison."""
     proof = tmp_path / "done.txt"
@@ -60,7 +66,7 @@ open({str(proof)!r}, "w", encoding="utf-8").write("done")
 
 
 SETTINGS = [
-    {"floatx": "float16"},
+    pytest.param({"floatx": "float16"}, marks=pytest.mark.slow),
     {"floatx": "float64", "image_data_format": "channels_first", "backend": "jax"},
 ]
 RESULTS = f"""
