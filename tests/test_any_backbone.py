@@ -304,7 +304,7 @@ def test_statistics_of_batch_normalisation(keras, trained, name, algorithm):
 # Freezing
 
 
-@pytest.mark.parametrize("name", names_with([*FULL, "nested_functional", "nested_residual"]))
+@pytest.mark.parametrize("name", names_with(FULL))
 def test_every_freeze_point_works(keras, trained, name):
     points = tc.freeze_points(BACKBONES[name](keras))
     assert len(set(points)) == len(points)
@@ -595,7 +595,7 @@ RANDOM_LAYERS = {
 }
 
 
-@pytest.mark.parametrize("kind", RANDOM_LAYERS)
+@pytest.mark.parametrize("kind", names_with(["RandomFlip", "GaussianNoise"], RANDOM_LAYERS))
 def test_row_random_layers_first_are_applied_in_training_and_only_there(keras, make, kind):
     layers = keras.layers
 
@@ -614,7 +614,7 @@ def test_row_random_layers_first_are_applied_in_training_and_only_there(keras, m
     assert run.found_draws == run.expected_draws
 
 
-@pytest.mark.parametrize("name", ["attention", "custom_block"])
+@pytest.mark.parametrize("name", names_with(["custom_block"], ["attention", "custom_block"]))
 def test_row_attention_and_custom_blocks_train_whatever_the_freeze(keras, name):
     backbone = BACKBONES[name](keras)
     for freeze in range(1, len(backbone.layers) + 1):
@@ -662,7 +662,7 @@ def mixed_precision(keras):
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", names_with(["pretrain", "l2_sp"], ALGORITHMS))
 def test_row_mixed_precision_trains(keras, mixed_precision, algorithm):
     settings = {"epochs": 20, "learning_rate": 1e-2}
     run = train(keras, BACKBONES["plain"], algorithm, **settings)
@@ -775,9 +775,14 @@ def freeze_all(keras, backbone, how):
 @pytest.mark.parametrize(
     ("how", "algorithm"),
     [
-        *[("the model", algorithm) for algorithm in ALGORITHMS],
+        ("the model", "feature_reuse"),
         ("each layer", "fine_tune"),
-        ("each layer with weights", "l2_sp"),
+        *[
+            pytest.param("the model", algorithm, marks=pytest.mark.slow)
+            for algorithm in ALGORITHMS
+            if algorithm != "feature_reuse"
+        ],
+        pytest.param("each layer with weights", "l2_sp", marks=pytest.mark.slow),
     ],
 )
 def test_row_frozen_altogether_is_trained_and_said(keras, capsys, algorithm, how):
@@ -924,7 +929,7 @@ def test_row_tfsm_layer_trains_or_gets_one_sentence(keras, make, tmp_path, algor
         pytest.param(
             name,
             algorithm,
-            marks=[] if algorithm == "fine_tune" else pytest.mark.slow,
+            marks=[] if (name, algorithm) == ("built_by_calling", "l2_sp") else pytest.mark.slow,
         )
         for name in ["lambda_layer", "built_by_calling", "fixed_batch_size"]
         for algorithm in ALGORITHMS
@@ -988,7 +993,7 @@ print("said:", *said, sep="\\n")
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_row_a_sweep_over_freeze_points_is_silent():
     process = subprocess.run(
         [sys.executable, "-c", SWEEP], capture_output=True, encoding="utf-8", timeout=300
@@ -1025,7 +1030,10 @@ def test_row_a_kernel_of_zeros_in_drift_by_layer(keras, with_a_zero_kernel):
     assert np.isfinite(drift["conv"])
 
 
-@pytest.mark.parametrize("name", ["nested_twice", "nested_with_two_outputs", "vision_transformer"])
+@pytest.mark.parametrize(
+    "name",
+    names_with(["nested_twice"], ["nested_twice", "nested_with_two_outputs", "vision_transformer"]),
+)
 def test_drift_by_layer_names_layers_by_their_path(keras, tuned, name):
     run = tuned(name)
     before, after = leaves(keras, run.source), leaves(keras, run.model.get_layer("backbone"))
@@ -1073,7 +1081,7 @@ def train_application(keras, source, algorithm, **settings):
     return Run(source, data, model, [], [])
 
 
-@pytest.mark.parametrize("name", names_with(["MobileNetV2", "ConvNeXtTiny"], APPLICATIONS))
+@pytest.mark.parametrize("name", names_with(["MobileNetV2"], APPLICATIONS))
 def test_applications_have_places_to_freeze_up_to_inside(keras, application, name):
     points = tc.freeze_points(application(name))
     inside = [point for point in points if point.startswith(("inner/", "mobilenetv2"))]
@@ -1085,7 +1093,7 @@ def test_applications_have_places_to_freeze_up_to_inside(keras, application, nam
     assert set(points) <= names
 
 
-@pytest.mark.parametrize("name", names_with(["MobileNetV2", "ConvNeXtTiny"], APPLICATIONS))
+@pytest.mark.parametrize("name", names_with(["MobileNetV2"], APPLICATIONS))
 def test_applications_feature_reuse(keras, application, name):
     run = train_application(keras, application(name), "feature_reuse", epochs=2)
     assert not moved(keras, run)

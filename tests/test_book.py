@@ -120,7 +120,7 @@ def sent(file):
     return gzip.compress(file.read_bytes(), 5) if packed else file.read_bytes()
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
+@pytest.fixture(scope="module", params=["http", pytest.param("file", marks=pytest.mark.slow)])
 def visits(request, address, browser, site):
     """What each page is like on a phone, everything on it unfolded: name -> facts."""
     facts = {}
@@ -571,6 +571,7 @@ explorer.precompute()
 explorer"""
 
 
+@pytest.mark.slow
 def test_ones_own_explorer_works_on_the_site_once_it_is_precomputed(tmp_path, monkeypatch, browser):
     path = tmp_path / "notebooks" / "own.ipynb"
     path.parent.mkdir()

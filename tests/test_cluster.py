@@ -76,6 +76,7 @@ def assert_same_elsewhere(compare, methods, table, folder):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_two_processes_fill_the_same_table(compare, methods, table, two_processes, tmp_path):
     assert_same_elsewhere(compare, methods, table, tmp_path)
 

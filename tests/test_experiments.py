@@ -50,7 +50,13 @@ def test_the_table_has_a_row_for_each_point_in_their_order(name):
 
 
 # These train EfficientNet-Lite0 or read the photographs once more; `make test` has one of each.
-SLOW = ("l2_sp_emoji", "fine_tuning_emoji", "tuning_emoji", "tuning_solar_cells")
+SLOW = (
+    "l2_sp_emoji",
+    "fine_tuning_emoji",
+    "tuning_emoji",
+    "tuning_solar_cells",
+    "fair_solar_cells",
+)
 
 
 @pytest.mark.long
@@ -161,7 +167,11 @@ def test_what_was_chosen_is_the_best_on_the_tuning_draws(world):
 @pytest.mark.parametrize("method", ["from_scratch", "feature_reuse", "fine_tune", "l2_sp"])
 @pytest.mark.parametrize(
     ("shots", "steps", "in_an_epoch"),
-    [(1, 200, 1), (20, 600, 7), pytest.param(50, 600, 16, marks=pytest.mark.slow)],
+    [
+        (1, 200, 1),
+        pytest.param(20, 600, 7, marks=pytest.mark.slow),
+        pytest.param(50, 600, 16, marks=pytest.mark.slow),
+    ],
 )
 def test_every_method_takes_as_many_steps_as_any_other(method, shots, steps, in_an_epoch):
     train, _ = tc.few_shot(worlds.target("digits").report, shots, seed=0)

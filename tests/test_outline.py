@@ -60,6 +60,7 @@ def test_the_first_page_lists_all_chapters_in_order_with_the_times_that_they_sta
     chapters = [*chapters, "evidence", "what-next"]
     chapters.insert(-3, "explorers")
     chapters.insert(chapters.index("4-mathematics"), "4-refresher")
+    chapters.insert(chapters.index("4-mathematics") + 1, "4-second-reading")
     assert [name for name, _ in listed] == chapters
     for name, minutes in listed:
         assert re.search(r"Reading time:\s(\d+) minutes", markdown(name)[0])[1] == minutes, name

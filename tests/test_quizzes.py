@@ -17,8 +17,10 @@ import transfer_course as tc
 from transfer_course.quizzes.markdown import to_html
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-# All but the first page, the last ones, and a refresher with exercises of its own.
-CHAPTERS = sorted({path.stem for path in NOTEBOOKS.glob("[1-9]-*.ipynb")} - {"4-refresher"})
+# All but the first page, the last ones, a refresher with exercises of its own, and a chapter that
+# only a second reading needs.
+WITHOUT_QUIZ = {"4-refresher", "4-second-reading"}
+CHAPTERS = sorted({path.stem for path in NOTEBOOKS.glob("[1-9]-*.ipynb")} - WITHOUT_QUIZ)
 every_chapter = pytest.mark.parametrize("name", CHAPTERS)
 
 
