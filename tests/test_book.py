@@ -384,6 +384,12 @@ def test_what_students_type_is_in_the_reference(soups):
     assert {f"transfer_course.{name}" for name in names} <= documented
 
 
+def words_of(pages):
+    """The text of some pages of the PDF, wherever its lines break."""
+    text = " ".join(page.extract_text() for page in pages)
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
 def test_the_whole_book_is_one_pdf(site, soups):
     reader = PdfReader(site / "transfer-course.pdf")
     chapters = [entry for entry in reader.outline if not isinstance(entry, list)]
@@ -394,11 +400,11 @@ def test_the_whole_book_is_one_pdf(site, soups):
         == yaml.safe_load((ROOT / "book" / "_config.yml").read_text(encoding="utf-8"))["title"]
     )
     first = reader.get_destination_page_number(chapters[0])
-    cover = "\n".join(page.extract_text() for page in reader.pages[:first])
+    cover = words_of(reader.pages[:first])
     for chapter in chapters:
         number = reader.get_destination_page_number(chapter)
-        assert chapter.title in reader.pages[number].extract_text()
-        assert re.search(rf"{re.escape(chapter.title)}\s+{number + 1}\b", cover)
+        assert chapter.title in words_of([reader.pages[number]])
+        assert re.search(rf"{re.escape(chapter.title)} {number + 1}\b", cover)
     links = [
         annotation.get_object().get("/A", {}).get("/URI", "")
         for page in reader.pages
@@ -409,9 +415,8 @@ def test_the_whole_book_is_one_pdf(site, soups):
     assert sum("/XObject" in page["/Resources"] for page in reader.pages) > 30  # with pictures
     starts = [reader.get_destination_page_number(chapter) for chapter in chapters]
     before, after = starts[PAGES.index("1-background") :][:2]
-    pages = " ".join(page.extract_text() for page in reader.pages[before:after])
     why = quizzes.load("1-background")[0]["options"][0]["why"]
-    assert f"Right: {why}" in " ".join(unicodedata.normalize("NFKC", pages).split())
+    assert f"Right: {why}" in words_of(reader.pages[before:after])
     assert soups["1-background.html"].select("a[href='transfer-course.pdf']")
 
 
@@ -683,7 +688,13 @@ def test_a_quiz_is_answered_by_keyboard_on_a_phone(scheme, address, browser):
         assert not quiz.get_by_role("button", name="Try again").is_visible()
 
 
-@pytest.mark.parametrize("name", quizzes.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in EACH_KIND else pytest.mark.slow)
+        for name in quizzes.names()
+    ],
+)
 def test_a_printed_quiz_shows_each_option_and_its_explanation(name, address, browser):
     with new_page(browser) as (page, trouble):
         page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
