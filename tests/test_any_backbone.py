@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import zoo
+from weekly import weekly_but
 from zoo import APPLICATIONS, BACKBONES, RANDOM, REFUSED, custom_layers, leaves, sublayers
 
 import transfer_course as tc
@@ -39,10 +40,6 @@ def cases(algorithms, names=BACKBONES):
         for name in names
         for algorithm in algorithms
     ]
-
-
-def names_with(full, names=BACKBONES):
-    return [pytest.param(name, marks=[] if name in full else pytest.mark.slow) for name in names]
 
 
 def data_for(backbone, count=12, seed=0):
@@ -203,7 +200,7 @@ def test_every_algorithm_trains(keras, trained, name, algorithm):
     check_trained(keras, trained(name, algorithm), algorithm)
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_fine_tuning_from_the_middle_on(keras, tuned, middle, name):
     check_freeze_point(keras, tuned(name), middle(name))
 
@@ -213,7 +210,7 @@ def test_the_backbone_handed_in_is_unchanged_and_shares_nothing(keras, trained, 
     check_source(keras, trained(name, algorithm), BACKBONES[name](keras))
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_the_backbone_is_unchanged_after_fine_tuning_from_the_middle_on(keras, tuned, name):
     check_source(keras, tuned(name), BACKBONES[name](keras))
 
@@ -224,7 +221,7 @@ def test_nobody_elses_random_numbers_move(trained, name, algorithm):
     assert run.found_draws == run.expected_draws
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_nobody_elses_random_numbers_move_in_fine_tuning(tuned, name):
     run = tuned(name)
     assert run.found_draws == run.expected_draws
@@ -238,18 +235,18 @@ def check_seeds(keras, one, build, algorithm, **settings):
     assert differ(one, other)
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_same_seed_same_weights_from_scratch(keras, trained, name):
     check_seeds(keras, trained(name, "from_scratch").model, BACKBONES[name], "from_scratch")
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_same_seed_same_weights_in_fine_tuning(keras, tuned, middle, name):
     freeze = middle(name)
     check_seeds(keras, tuned(name).model, BACKBONES[name], "fine_tune", freeze=freeze, **ONE_RATE)
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_predictions_are_those_of_keras(tuned, name):
     run = tuned(name)
     found = tc.predict(run.model, run.data.images)
@@ -259,7 +256,7 @@ def test_predictions_are_those_of_keras(tuned, name):
     assert tc.accuracy(run.model, run.data) == pytest.approx(right)
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_from_scratch_takes_nothing_but_the_architecture(keras, trained, name):
     def with_other_weights(keras):
         backbone = BACKBONES[name](keras)
@@ -304,7 +301,7 @@ def test_statistics_of_batch_normalisation(keras, trained, name, algorithm):
 # Freezing
 
 
-@pytest.mark.parametrize("name", names_with(FULL))
+@pytest.mark.parametrize("name", weekly_but(FULL, BACKBONES))
 def test_every_freeze_point_works(keras, trained, name):
     points = tc.freeze_points(BACKBONES[name](keras))
     assert len(set(points)) == len(points)
@@ -319,7 +316,7 @@ def test_every_freeze_point_works(keras, trained, name):
         assert counts[-1] == 2
 
 
-@pytest.mark.parametrize("name", names_with([*FULL, "nested_with_two_outputs"], DETERMINISTIC))
+@pytest.mark.parametrize("name", weekly_but([*FULL, "nested_with_two_outputs"], DETERMINISTIC))
 def test_keeping_features_does_not_change_the_model(tuned, name):
     kept, plain = tuned(name).model, tuned(name, cache=False).model
     assert_close(kept, plain)
@@ -328,7 +325,7 @@ def test_keeping_features_does_not_change_the_model(tuned, name):
     )
 
 
-@pytest.mark.parametrize("name", names_with(FULL, RANDOM))
+@pytest.mark.parametrize("name", weekly_but(FULL, RANDOM))
 def test_randomness_does_not_depend_on_the_cache(tuned, name):
     """The frozen part before the first random layer is kept; what it draws is the same."""
     assert_close(tuned(name).model, tuned(name, cache=False).model)
@@ -365,7 +362,7 @@ def plain_fine_tune(keras, backbone, freeze, settings):
     return model
 
 
-@pytest.mark.parametrize("name", names_with(FULL, DETERMINISTIC))
+@pytest.mark.parametrize("name", weekly_but(FULL, DETERMINISTIC))
 def test_fine_tuning_is_what_plain_keras_does(keras, tuned, middle, name):
     expected = BACKBONES[name](keras)
     head = plain_fine_tune(keras, expected, middle(name), FEW).layers[-1]
@@ -387,7 +384,7 @@ def standing_still(keras):
 
 
 @pytest.mark.parametrize("algorithm", ["from_scratch", "feature_reuse"])
-@pytest.mark.parametrize("name", names_with(FULL, RANDOM))
+@pytest.mark.parametrize("name", weekly_but(FULL, RANDOM))
 def test_what_is_random_draws_anew_in_each_epoch(keras, name, algorithm):
     """With steps too small to move a thing, only the draws tell the epochs apart."""
     run = train(keras, BACKBONES[name], algorithm, epochs=4, **standing_still(keras))
@@ -595,7 +592,7 @@ RANDOM_LAYERS = {
 }
 
 
-@pytest.mark.parametrize("kind", names_with(["RandomFlip", "GaussianNoise"], RANDOM_LAYERS))
+@pytest.mark.parametrize("kind", weekly_but(["RandomFlip", "GaussianNoise"], RANDOM_LAYERS))
 def test_row_random_layers_first_are_applied_in_training_and_only_there(keras, make, kind):
     layers = keras.layers
 
@@ -614,7 +611,7 @@ def test_row_random_layers_first_are_applied_in_training_and_only_there(keras, m
     assert run.found_draws == run.expected_draws
 
 
-@pytest.mark.parametrize("name", names_with(["custom_block"], ["attention", "custom_block"]))
+@pytest.mark.parametrize("name", weekly_but(["custom_block"], ["attention", "custom_block"]))
 def test_row_attention_and_custom_blocks_train_whatever_the_freeze(keras, name):
     backbone = BACKBONES[name](keras)
     for freeze in range(1, len(backbone.layers) + 1):
@@ -662,7 +659,7 @@ def mixed_precision(keras):
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("algorithm", names_with(["pretrain", "l2_sp"], ALGORITHMS))
+@pytest.mark.parametrize("algorithm", weekly_but(["pretrain", "l2_sp"], ALGORITHMS))
 def test_row_mixed_precision_trains(keras, mixed_precision, algorithm):
     settings = {"epochs": 20, "learning_rate": 1e-2}
     run = train(keras, BACKBONES["plain"], algorithm, **settings)
@@ -993,7 +990,7 @@ print("said:", *said, sep="\\n")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_row_a_sweep_over_freeze_points_is_silent():
     process = subprocess.run(
         [sys.executable, "-c", SWEEP], capture_output=True, encoding="utf-8", timeout=300
@@ -1032,7 +1029,7 @@ def test_row_a_kernel_of_zeros_in_drift_by_layer(keras, with_a_zero_kernel):
 
 @pytest.mark.parametrize(
     "name",
-    names_with(["nested_twice"], ["nested_twice", "nested_with_two_outputs", "vision_transformer"]),
+    weekly_but(["nested_twice"], ["nested_twice", "nested_with_two_outputs", "vision_transformer"]),
 )
 def test_drift_by_layer_names_layers_by_their_path(keras, tuned, name):
     run = tuned(name)
@@ -1081,7 +1078,7 @@ def train_application(keras, source, algorithm, **settings):
     return Run(source, data, model, [], [])
 
 
-@pytest.mark.parametrize("name", names_with(["MobileNetV2"], APPLICATIONS))
+@pytest.mark.parametrize("name", weekly_but(["MobileNetV2"], APPLICATIONS))
 def test_applications_have_places_to_freeze_up_to_inside(keras, application, name):
     points = tc.freeze_points(application(name))
     inside = [point for point in points if point.startswith(("inner/", "mobilenetv2"))]
@@ -1093,7 +1090,7 @@ def test_applications_have_places_to_freeze_up_to_inside(keras, application, nam
     assert set(points) <= names
 
 
-@pytest.mark.parametrize("name", names_with(["MobileNetV2"], APPLICATIONS))
+@pytest.mark.parametrize("name", weekly_but(["MobileNetV2"], APPLICATIONS))
 def test_applications_feature_reuse(keras, application, name):
     run = train_application(keras, application(name), "feature_reuse", epochs=2)
     assert not moved(keras, run)
@@ -1102,7 +1099,7 @@ def test_applications_feature_reuse(keras, application, name):
     np.testing.assert_allclose(found, expected, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", names_with(["MobileNetV2"], APPLICATIONS))
+@pytest.mark.parametrize("name", weekly_but(["MobileNetV2"], APPLICATIONS))
 def test_applications_fine_tuned_from_a_late_place_on(keras, application, name):
     points = tc.freeze_points(application(name))
     point = LATE[name] or points[-2]
@@ -1131,7 +1128,7 @@ def statistics_of(keras, backbone):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
-@pytest.mark.parametrize("name", names_with(["MobileNetV2", "ConvNeXtTiny"], APPLICATIONS))
+@pytest.mark.parametrize("name", weekly_but(["MobileNetV2", "ConvNeXtTiny"], APPLICATIONS))
 def test_applications_fine_tuned_from_three_places_on(keras, application, name, place):
     points = tc.freeze_points(application(name))
     point = {"first": points[0], "middle": points[len(points) // 2], "last": points[-1]}[place]

@@ -26,6 +26,7 @@ from execute import execute
 from PIL import Image
 from pypdf import PdfReader
 from saved_widgets import saved_state
+from weekly import weekly_but
 
 from transfer_course import quizzes
 from transfer_course.experiments import explorer as runs_of_explorers
@@ -120,7 +121,7 @@ def sent(file):
     return gzip.compress(file.read_bytes(), 5) if packed else file.read_bytes()
 
 
-@pytest.fixture(scope="module", params=["http", pytest.param("file", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=weekly_but(["http"], ["http", "file"]))
 def visits(request, address, browser, site):
     """What each page is like on a phone, everything on it unfolded: name -> facts."""
     facts = {}
@@ -304,13 +305,7 @@ def what_shuts_readers_out(page, part="html"):
 EACH_KIND = ["3-3-parameter-transfer", "explorers", "glossary", "search"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name in EACH_KIND else pytest.mark.slow)
-        for name in [*PAGES, "search"]
-    ],
-)
+@pytest.mark.parametrize("name", weekly_but(EACH_KIND, [*PAGES, "search"]))
 def test_nothing_shuts_readers_out(name, address, browser):
     with new_page(browser, color_scheme="light") as (page, _):
         page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")
@@ -688,13 +683,7 @@ def test_a_quiz_is_answered_by_keyboard_on_a_phone(scheme, address, browser):
         assert not quiz.get_by_role("button", name="Try again").is_visible()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name in EACH_KIND else pytest.mark.slow)
-        for name in quizzes.names()
-    ],
-)
+@pytest.mark.parametrize("name", weekly_but(EACH_KIND, quizzes.names()))
 def test_a_printed_quiz_shows_each_option_and_its_explanation(name, address, browser):
     with new_page(browser) as (page, trouble):
         page.goto(f"{address['file']}/{name}.html", wait_until="networkidle")

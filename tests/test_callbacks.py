@@ -9,6 +9,7 @@ import csv
 import numpy as np
 import pytest
 import zoo
+from weekly import weekly_but
 
 import transfer_course as tc
 from transfer_course.training.network import CompiledNetwork
@@ -143,9 +144,7 @@ def test_the_oracle_trains_in_the_batch_order_of_the_course(keras, build, data):
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    "frequency", [4, [1, 2, 5], *(pytest.param(more, marks=slow) for more in (1, 2, [6], 7))]
-)
+@pytest.mark.parametrize("frequency", weekly_but([4, [1, 2, 5]], [1, 2, 4, 7, [6], [1, 2, 5]]))
 def test_validation_at_the_epochs_asked_for(keras, build, data, validation, frequency):
     ours, plain = both(keras, build, data, validation_data=validation, validation_freq=frequency)
     assert_alike(ours, plain)
@@ -159,13 +158,7 @@ def test_validation_changes_nothing_in_the_model(build, data, validation, cache)
     assert_close(one.get_weights(), other.get_weights(), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "algorithm",
-    [
-        pytest.param(name, marks=[] if name in ("pretrain", "l2_sp") else slow)
-        for name in ALGORITHMS
-    ],
-)
+@pytest.mark.parametrize("algorithm", weekly_but(["pretrain", "l2_sp"], ALGORITHMS))
 def test_every_algorithm_validates_and_calls_back(keras, build, data, validation, algorithm):
     seen = recorder(keras)
     model = getattr(tc, algorithm)(
@@ -181,11 +174,7 @@ def test_every_algorithm_validates_and_calls_back(keras, build, data, validation
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "augmentation_first",
-        pytest.param("custom_block", marks=slow),
-        pytest.param("nested_functional", marks=slow),
-    ],
+    weekly_but(["augmentation_first"], ["augmentation_first", "custom_block", "nested_functional"]),
 )
 def test_nothing_is_random_in_validation(keras, validation, name):
     backbone = zoo.BACKBONES[name](keras)
@@ -301,7 +290,7 @@ def test_reduce_learning_rate_on_plateau(keras, build, data, validation):
     assert len(set(ours.history.history["learning_rate"])) > 1
 
 
-@pytest.mark.parametrize("frequency", [pytest.param(1, marks=slow), 3])
+@pytest.mark.parametrize("frequency", weekly_but([3], [1, 3]))
 def test_csv_logger(keras, build, data, validation, tmp_path, frequency):
     paths = iter([tmp_path / "ours.csv", tmp_path / "plain.csv"])
     both(
@@ -345,7 +334,7 @@ def test_several_callbacks_in_their_order(keras, build, data, validation, tmp_pa
 # Callbacks that students write
 
 
-@pytest.mark.parametrize("frequency", [pytest.param(1, marks=slow), 2])
+@pytest.mark.parametrize("frequency", weekly_but([2], [1, 2]))
 def test_a_callback_is_told_what_keras_tells_and_sees_the_model_as_it_is(
     keras, build, data, validation, frequency
 ):

@@ -34,6 +34,7 @@ def on_digits():
     return pd.concat([table, pd.DataFrame(rows)]).groupby(["shots", "method"]).accuracy.mean()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("shots", SHOTS)
 def test_feature_reuse_is_level_with_logistic_regression_on_digits(on_digits, shots):
@@ -71,6 +72,7 @@ def test_feature_reuse_is_level_with_logistic_regression(world, shots, within):
     assert abs(np.mean(leads)) < within
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_order_of_the_methods_makes_sense(on_digits):
     """No method of transfer is behind training from scratch, or far behind another."""

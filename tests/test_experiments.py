@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+from weekly import weekly_but
 
 import transfer_course as tc
 from transfer_course.experiments import fair, scenarios, worlds
@@ -50,20 +51,17 @@ def test_the_table_has_a_row_for_each_point_in_their_order(name):
 
 
 # These train EfficientNet-Lite0 or read the photographs once more; `make test` has one of each.
-SLOW = (
+IN_MAKE_TEST = set(TABLES) - {
     "l2_sp_emoji",
     "fine_tuning_emoji",
     "tuning_emoji",
     "tuning_solar_cells",
     "fair_solar_cells",
-)
+}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else []) for name in TABLES],
-)
+@pytest.mark.parametrize("name", weekly_but(IN_MAKE_TEST, TABLES))
 def test_points_measured_again_give_what_the_table_says(name):
     """The cheapest points that the module names; accuracies differ a little between machines."""
     experiment, points = experiment_and_points(name)

@@ -52,7 +52,6 @@ def test_at_full_size_its_images_are_the_files(cells, certain):
         np.testing.assert_array_equal(image, np.stack([grey] * 3, axis=-1))
 
 
-@pytest.mark.slow
 def test_smaller_images_are_the_files_averaged(cells):
     small = tc.datasets.solar_cells(image_size=50)
     np.testing.assert_array_equal(small.labels, cells.labels)
@@ -159,7 +158,6 @@ def test_nothing_is_loaded_twice():
     assert not once.images.flags.writeable
 
 
-@pytest.mark.slow
 def test_it_needs_neither_tensorflow_nor_the_packages_own_reader():
     code = """
 import sys, transfer_course as tc

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from weekly import weekly_but
 
 SETUP = """
 import numpy as np
@@ -40,13 +41,7 @@ sys.stdout = sys.stderr = Window()
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="a file of the system's cannot be closed there")
-@pytest.mark.parametrize(
-    "how",
-    [
-        pytest.param(how, marks=[] if how in ("none", "closed files") else pytest.mark.slow)
-        for how in NO_OUTPUT
-    ],
-)
+@pytest.mark.parametrize("how", weekly_but(["none", "closed files"], NO_OUTPUT))
 def test_without_a_console(how, tmp_path):
     """A training with a bar, a sentence to the student, and a comparison."""
     proof = tmp_path / "done.txt"

@@ -14,6 +14,7 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from weekly import weekly_but
 
 import transfer_course as tc
 from transfer_course import predict
@@ -64,11 +65,10 @@ def norms_in(keras, model):
 
 
 @pytest.fixture(
-    params=[
-        "functional",
-        pytest.param("nested sequential", marks=pytest.mark.slow),
-        "nested functional",
-    ]
+    params=weekly_but(
+        ["functional", "nested functional"],
+        ["functional", "nested sequential", "nested functional"],
+    )
 )
 def normalised(keras, request):
     """A network with batch normalisation somewhere in it, with statistics of its own."""

@@ -22,13 +22,7 @@ import transfer_course as tc
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.experiments import scenarios
 from transfer_course.experiments._results import RESULTS
-from transfer_course.experiments.scenarios import (
-    ALL,
-    NOTHING,
-    RANDOM_HEAD,
-    Scenario,
-    scenario,
-)
+from transfer_course.experiments.scenarios import ALL, NOTHING, RANDOM_HEAD, Scenario, scenario
 
 _WRONG = 7  # mistakes that are shown, at most: one row on a page
 _NOTHING_HERE = 2**16 - 1  # in a packed grid
