@@ -445,6 +445,50 @@ def test_without_a_penalty_l2_sp_is_fine_tune(backbone, draw, freeze):
         assert one.history.history[column] == pytest.approx(values, abs=1e-5)
 
 
+def set_in_the_configuration(keras):
+    return zoo.BACKBONES["regularised"](keras)
+
+
+def set_on_a_weight(keras, strength=0.3):
+    backbone = zoo.BACKBONES["plain"](keras)
+    backbone.get_layer("conv2").kernel.regularizer = keras.regularizers.L2(strength)
+    return backbone
+
+
+@pytest.mark.parametrize("build", [set_in_the_configuration, set_on_a_weight])
+def test_penalties_of_the_backbone_count_beside_that_of_l2_sp(keras, tiny, build):
+    settings = FEW | {"learning_rate": 1e-2}
+    plain = tc.fine_tune(build(keras), tiny, **settings)
+    without = tc.l2_sp(build(keras), tiny, alpha=0, beta=0, **settings)
+    assert_close(without.get_weights(), plain.get_weights(), atol=1e-6)
+    losses = plain.history.history["loss"]
+    assert without.history.history["loss"] == pytest.approx(losses, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["pretrain", "from_scratch", "fine_tune", "l2_sp"])
+def test_a_penalty_set_on_a_weight_counts(keras, tiny, name):
+    """Also where a network is ready that was compiled for another one."""
+    still = {"learning_rate": 1e-12, "epochs": 1, "batch_size": len(tiny)}
+    losses = {}
+    for strength in (0.0, 3.0, 1.0):
+        backbone = set_on_a_weight(keras, strength)
+        model = getattr(tc, name)(backbone, tiny, **still)
+        losses[strength] = model.history.history["loss"][0]
+        assert backbone.get_layer("conv2").kernel.regularizer.l2 == strength
+    square = (of_backbone(model).get_layer("conv2").kernel.numpy().astype(float) ** 2).sum()
+    for strength in (1.0, 3.0):
+        assert losses[strength] - losses[0.0] == pytest.approx(strength * square, rel=1e-4)
+
+
+def test_what_starts_from_a_result_of_l2_sp_is_not_held(keras, tiny):
+    settings = FEW | {"learning_rate": 1e-2}
+    held = of_backbone(tc.l2_sp(set_on_a_weight(keras), tiny, alpha=9, **settings))
+    free = set_on_a_weight(keras)
+    free.set_weights(held.get_weights())
+    one, other = (tc.fine_tune(it, tiny, **settings) for it in (held, free))
+    assert_same(one.get_weights(), other.get_weights())
+
+
 def test_the_harder_the_leash_the_shorter_the_way(backbone, draw):
     def drift(alpha):
         settings = {"epochs": 15, "learning_rate": 1e-3, "seed": 0}

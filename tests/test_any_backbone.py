@@ -697,6 +697,51 @@ def test_row_names_that_we_use_ourselves(keras, make, word):
         assert net.name == name
 
 
+# Masks
+
+
+@pytest.mark.parametrize(("freeze", "functional"), [(0, False), ("dense", False), ("dense", True)])
+def test_a_mask_goes_across_the_cut(keras, freeze, functional):
+    """From Masking to the LSTM, whether the layers between the two are frozen or not."""
+
+    def build(keras):
+        backbone = BACKBONES["masked"](keras)
+        return keras.Model(backbone.inputs, backbone.outputs[0]) if functional else backbone
+
+    run = train(keras, build, "fine_tune", freeze=freeze, **ONE_RATE)
+    masks = run.source.get_layer("mask").compute_mask(
+        keras.Model(run.source.inputs[0], run.source.get_layer("rows").output)(run.data.images)
+    )
+    assert 0 < np.mean(masks) < 1
+    check_freeze_point(keras, run, freeze)
+    found = tc.predict(run.model, run.data.images)
+    np.testing.assert_allclose(found, run.model(run.data.images), atol=1e-6)
+    expected = build(keras)
+    head = plain_fine_tune(keras, expected, freeze, FEW).layers[-1]
+    np.testing.assert_allclose(run.model.get_layer("head").kernel, head.kernel, atol=2e-5)
+
+
+@pytest.mark.parametrize("algorithm", ["feature_reuse", "fine_tune"])
+def test_a_mean_leaves_out_what_is_masked(keras, make, algorithm):
+    layers = keras.layers
+    net = make(
+        layers.Rescaling(1 / 255),
+        layers.Reshape((8, 8)),
+        layers.Masking(),
+        layers.Dense(4, name="dense"),
+        layers.GlobalAveragePooling1D(),
+    )
+    data = data_for(net)
+    images = data.images.copy()
+    images[:, 5:] = 0
+    data = tc.Dataset(images, data.labels, data.class_names)
+    model = getattr(tc, algorithm)(net, data, **FAST)
+    dense = model.get_layer("backbone").get_layer("dense")
+    expected = (images[:, :5, :, 0] / 255 @ dense.kernel.numpy() + dense.bias.numpy()).mean(axis=1)
+    np.testing.assert_allclose(model.get_layer("backbone")(images), expected, atol=1e-5)
+    np.testing.assert_allclose(tc.predict(model, images), model(images), atol=1e-6)
+
+
 # A layer that the student froze
 
 
@@ -742,6 +787,21 @@ def test_row_frozen_by_the_student_inside_a_block(keras):
     )
     np.testing.assert_array_equal(one[0].conv.kernel, other[0].conv.kernel)
     assert not np.array_equal(one[1].kernel, other[1].kernel)
+
+
+@pytest.mark.parametrize("algorithm", ["fine_tune", "pretrain"])
+def test_row_one_weight_frozen_by_the_student(keras, algorithm):
+    """And not the layer: it stays in fine-tuning, and trains on the source task."""
+
+    def build(keras):
+        backbone = BACKBONES["plain"](keras)
+        backbone.get_layer("conv1").kernel.trainable = False
+        return backbone
+
+    run = train(keras, build, algorithm)
+    stays = {("conv1", 0)} if algorithm == "fine_tune" else set()
+    assert moved(keras, run) == weights_of(keras, run.source).keys() - stays
+    assert not run.source.get_layer("conv1").kernel.trainable
 
 
 @pytest.mark.parametrize("algorithm", ["pretrain", "from_scratch"])
@@ -881,6 +941,22 @@ def test_row_a_redefined_class_is_computed_anew(keras, make, where, clear):
     assert differ(models[0], models[1])
 
 
+def test_row_a_lambda_that_does_something_else_in_training(keras, make):
+    def bright(x, training):
+        return x + 1000 if training else x
+
+    layers = keras.layers
+    net = make(layers.Lambda(bright), layers.Rescaling(1 / 255), layers.Flatten())
+    settings = FEW | {"epochs": 1, "callbacks": [zoo.random_head(keras, 3)], "batch_size": 12}
+    model = tc.feature_reuse(net, data_for(net), **settings | {"learning_rate": 1e-12})
+    images = data_for(net).images
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    plain = float(loss(data_for(net).labels, model(images, training=False)))
+    bright = float(loss(data_for(net).labels, model(images, training=True)))
+    assert model.history.history["loss"][0] == pytest.approx(bright, rel=1e-3)
+    assert bright != pytest.approx(plain, rel=0.01)
+
+
 def test_row_a_lambda_that_reads_a_global_is_computed_anew(keras, make):
     notebook = {"keras": keras, "__name__": "__main__"}
     for factor in (1.0, -1.0):
@@ -894,6 +970,70 @@ def test_row_a_lambda_that_reads_a_global_is_computed_anew(keras, make):
 
 
 # Layers that cannot be copied, and models that cannot be cut
+
+
+@pytest.fixture
+def scale(keras):
+    """A layer by hand with an argument that its get_config forgets, and one set from outside."""
+
+    class Scale(keras.layers.Layer):
+        def __init__(self, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.factor, self.offset = factor, 0.0
+            self.draw = keras.random.SeedGenerator(0)
+
+        def call(self, x, training=None):
+            noise = keras.random.normal(keras.ops.shape(x), seed=self.draw)
+            return self.factor * x + self.offset + (noise if training else 0)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+        def get_config(self):
+            return super().get_config()
+
+    return Scale
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "where"),
+    [
+        ("from_scratch", "alone"),
+        ("feature_reuse", "in a wrapper"),
+        ("feature_reuse", "in a model"),
+    ],
+)
+def test_row_a_layer_whose_copy_computes_something_else_is_refused(
+    keras, make, scale, algorithm, where
+):
+    def net(layer):
+        if where == "in a wrapper":
+            layer = keras.layers.TimeDistributed(layer, name="timed")
+        return make(make(layer) if where == "in a model" else layer, keras.layers.Flatten())
+
+    set_later = scale(name="own")
+    set_later.offset = 5.0
+    for layer in (scale(255.0, name="own"), set_later):
+        wrong = net(layer)
+        states = [variable.numpy() for variable in wrong.variables]
+        with pytest.raises(TypeError, match=r"'own' \(Scale\).* something else") as error:
+            getattr(tc, algorithm)(wrong, data_for(wrong), **FAST)
+        assert_one_sentence(error)
+        for variable, state in zip(wrong.variables, states, strict=True):
+            np.testing.assert_array_equal(variable, state)
+    right = net(scale(name="own"))
+    getattr(tc, algorithm)(right, data_for(right), **FAST)
+
+
+def test_row_a_layer_that_always_draws_at_random_is_copied(keras, make):
+    """With no two outputs alike, nothing can be said of its copy."""
+
+    class Always(keras.layers.Layer):
+        def call(self, x):
+            return x + keras.random.normal(keras.ops.shape(x))
+
+    net = make(Always(name="always"), keras.layers.Flatten())
+    tc.feature_reuse(net, data_for(net), **FAST)
 
 
 def trains_or_one_sentence(net, algorithm):

@@ -484,6 +484,44 @@ def test_callbacks_that_are_refused(keras, build, data, name):
     assert seen.events == []
 
 
+def set_all_free(model):
+    model.get_layer("backbone").layers[1].trainable = True
+
+
+def freeze_a_weight(model):
+    model.get_layer("backbone").layers[-2].kernel.trainable = False
+
+
+def compile_again(model):
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+
+@pytest.mark.parametrize("change", [set_all_free, freeze_a_weight, compile_again])
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_epoch_end"])
+def test_a_callback_that_changes_what_is_compiled_is_refused(keras, build, data, hook, change):
+    """Such as gradual unfreezing, as it is done in plain Keras."""
+
+    def told(self, *_, **__):
+        change(self.model)
+
+    callback = type("Mine", (keras.callbacks.Callback,), {hook: told})()
+    with pytest.raises(ValueError, match="train twice") as error:
+        tc.fine_tune(build(), data, freeze=FREEZE, callbacks=[callback], verbose=0, **FEW)
+    assert_one_sentence(error)
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_end"])
+def test_a_callback_that_changes_a_frozen_weight_is_refused(keras, build, data, hook):
+    def told(self, *_, **__):
+        kernel = self.model.get_layer("backbone").layers[1].kernel
+        kernel.assign(0.5 * kernel)
+
+    callback = type("Mine", (keras.callbacks.Callback,), {hook: told})()
+    with pytest.raises(ValueError, match="frozen layers") as error:
+        tc.fine_tune(build(), data, freeze=FREEZE, callbacks=[callback], verbose=0, **FEW)
+    assert_one_sentence(error)
+
+
 @pytest.mark.parametrize("kind", ["arrays", "images", "size", "classes", "channels"])
 def test_validation_data_that_is_refused(keras, build, data, validation, kind):
     images, labels, names = validation.images, validation.labels, validation.class_names

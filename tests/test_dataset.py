@@ -272,6 +272,13 @@ def pixels():
 
 
 @pytest.fixture
+def floats_on_disk(pixels, tmp_path):
+    """The same as float32, in a file."""
+    np.save(tmp_path / "images.npy", pixels.astype("float32"))
+    return np.load(tmp_path / "images.npy", mmap_mode="r")
+
+
+@pytest.fixture
 def owls():
     """Nine cats and five owls."""
     return tc.Dataset(np.zeros((14, 4, 4, 1), np.uint8), [0] * 9 + [1] * 5, ("cat", "owl"))
@@ -303,6 +310,17 @@ CHANNELS = "but the last axis must be 1 (grey) or 3 (RGB) long"
         f"images is float32 from 0.0 to 255.0, {UINT8}: write images.astype('uint8')",
     ),
     (
+        lambda floats_on_disk: build(floats_on_disk),
+        TypeError,
+        f"images is float32 from 0.0 to 255.0, {UINT8}: write images.astype('uint8')",
+    ),
+    (
+        lambda floats_on_disk: build(floats_on_disk[..., 0]),
+        ValueError,
+        f"images has shape (2, 4, 4), {SHAPE}: "
+        "write images[..., None] if the channel of grey images is missing",
+    ),
+    (
         lambda pixels: build(pixels / 127.5 - 1),
         TypeError,
         f"images is float64 from -1.0 to 1.0, {UINT8}: "
@@ -329,6 +347,23 @@ CHANNELS = "but the last axis must be 1 (grey) or 3 (RGB) long"
         lambda pixels: build(pixels.astype(object)),
         TypeError,
         f"images is object, {UINT8}: scale them to 0-255, then write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(pixels.astype("datetime64[s]")),
+        TypeError,
+        f"images is datetime64[s], {UINT8}: scale them to 0-255, then write images.astype('uint8')",
+    ),
+    (
+        lambda pixels: build(np.ma.masked_equal(pixels, 0)),
+        ValueError,
+        "images has masked entries, but each needs a value: drop the images without one, or fix it "
+        "with images.filled(value)",
+    ),
+    (
+        lambda pixels: build(pixels, labels=np.ma.masked_array([0, 1], [False, True])),
+        ValueError,
+        "labels has masked entries, but each needs a value: drop the images without one, or fix it "
+        "with labels.filled(value)",
     ),
     (
         lambda pixels: build(pixels * np.nan),

@@ -80,6 +80,13 @@ def test_each_row_is_scipys_paired_test(table, column):
         assert (row.low, row.high) == pytest.approx(tuple(interval))
 
 
+def test_of_a_column_of_true_and_false_it_is_that_of_shares(table):
+    table["passed"] = table.accuracy > table.accuracy.median()
+    found = tc.differences(table, to="fine_tune", column="passed")
+    table["passed"] = table.passed.astype(float)
+    pd.testing.assert_frame_equal(found, tc.differences(table, to="fine_tune", column="passed"))
+
+
 def test_rows_are_in_the_order_of_the_table(table):
     found = tc.differences(table, to="fine_tune")
     assert list(zip(found.method, found.shots, strict=True)) == [
@@ -162,6 +169,11 @@ def test_95_of_100_intervals_have_the_true_mean_in_them():
         lambda table: tc.differences(table, to="fine_tune", column="speed"),
         ValueError,
         "the table has no column 'speed': pass what tc.compare returned",
+    ),
+    (
+        lambda table: tc.differences(table, to="fine_tune", column=["accuracy"]),
+        ValueError,
+        "the table has no column ['accuracy']: pass what tc.compare returned",
     ),
     (
         lambda table: tc.differences(table[:0], to="fine_tune"),

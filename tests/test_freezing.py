@@ -61,6 +61,14 @@ def test_names_that_keras_numbers_are_not_taken_for_blocks(keras):
     assert tc.freeze_points(network) == ["re_lu", "re_lu_1", "block", "flat"]
 
 
+def test_a_name_that_others_begin_with_is_a_block_only_at_its_end(keras):
+    layers = keras.layers
+    parts = [layers.Conv2D(2, 3, name=name) for name in ("conv", "conv_b", "conv_c")]
+    parts += [layers.Flatten(name="flat"), layers.Dense(3, name="flat_out")]
+    network = keras.Sequential([keras.Input((9, 9, 1)), *parts])
+    assert tc.freeze_points(network) == ["conv", "conv_b", "flat", "flat_out"]
+
+
 def test_freeze_points_leave_the_model_alone(residual):
     weights, output = residual.get_weights(), residual.output
     tc.freeze_points(residual)

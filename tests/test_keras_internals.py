@@ -3,6 +3,7 @@
 import gc
 import random
 import weakref
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from transfer_course._backend import tf
 from transfer_course.networks.internals import (
     AdamOnOneDevice,
     is_graph,
+    mask_of,
     own_random_numbers,
     run_graph,
     sublayers,
@@ -59,18 +61,84 @@ def test_what_runs_as_its_graph_says(keras, nested):
     assert not any(map(is_graph, [Own(), not_built, doubled, keras.layers.Dense(2)]))
 
 
+def test_the_mask_of_a_tensor(keras):
+    layers = keras.layers
+    rows = keras.Input((4, 2))
+    masked = layers.Masking()(rows)
+    assert mask_of(rows) is None
+    assert mask_of(masked).shape == (None, 4)
+    assert mask_of(layers.Dense(3)(masked)) is mask_of(masked)
+    assert mask_of(layers.LSTM(3)(masked)) is None
+    plain = keras.Model(rows, layers.Dense(3)(rows))
+    assert mask_of(plain.output) is None
+
+
+def drawn(keras):
+    """Numbers from each generator that a process has: Python's, NumPy's and Keras's."""
+    initial = keras.initializers.RandomUniform()  # its seed is one of Python's numbers
+    return [
+        random.random(),
+        np.random.random(),  # noqa: NPY002
+        *initial((2,)).numpy(),
+        *keras.random.SeedGenerator().state.numpy(),
+        *keras.random.uniform((2,)).numpy(),
+    ]
+
+
 def test_random_numbers_of_ones_own(keras):
     def draw(generator=None):
         with own_random_numbers(3, generator):
-            return [random.random(), np.random.random(), *keras.random.uniform((2,)).numpy()]  # noqa: NPY002
+            initial = keras.initializers.RandomUniform()
+            state = keras.random.SeedGenerator().state.numpy()
+            return [*initial((2,)).numpy(), *state, *keras.random.uniform((2,)).numpy()]
 
     keras.utils.set_random_seed(1)
-    expected = random.random(), np.random.random(), *keras.random.uniform((2,)).numpy()  # noqa: NPY002
+    expected = drawn(keras)
     keras.utils.set_random_seed(1)
     assert draw() == draw()
-    assert draw(keras.random.SeedGenerator(5))[2:] == draw(keras.random.SeedGenerator(5))[2:]
-    assert draw(keras.random.SeedGenerator(5))[2:] != draw(keras.random.SeedGenerator(6))[2:]
-    assert expected == (random.random(), np.random.random(), *keras.random.uniform((2,)).numpy())  # noqa: NPY002
+    assert draw(keras.random.SeedGenerator(5))[4:] == draw(keras.random.SeedGenerator(5))[4:]
+    assert draw(keras.random.SeedGenerator(5))[4:] != draw(keras.random.SeedGenerator(6))[4:]
+    assert drawn(keras) == expected
+
+
+def test_random_numbers_of_ones_own_leave_other_threads_theirs(keras):
+    """They draw while a block is open, go on after it, and see each number once."""
+    is_open, may_close = Event(), Event()
+
+    def block():
+        with own_random_numbers(3):
+            is_open.set()
+            may_close.wait(timeout=60)
+
+    keras.utils.set_random_seed(1)
+    expected = [drawn(keras), drawn(keras), drawn(keras)]
+    keras.utils.set_random_seed(1)
+    found = [drawn(keras)]
+    thread = Thread(target=block)
+    thread.start()
+    assert is_open.wait(timeout=60)
+    found.append(drawn(keras))
+    may_close.set()
+    thread.join(timeout=60)
+    found.append(drawn(keras))
+    assert found == expected
+
+
+def test_augmix_draws_from_random_numbers_of_ones_own(keras):
+    """It chooses its operations from Python's `random`, whatever its seed."""
+    images = np.arange(2 * 8 * 8 * 3, dtype="float32").reshape(2, 8, 8, 3)
+
+    def augmented():
+        return keras.layers.AugMix(seed=1)(images, training=True).numpy()
+
+    before = random.getstate()
+    with own_random_numbers(3):
+        first = augmented()
+    with own_random_numbers(3):
+        np.testing.assert_array_equal(augmented(), first)
+    assert random.getstate() == before
+    augmented()
+    assert random.getstate() != before, "Keras gives it a seed: internals.py need not"
 
 
 def graph_of_a_step(optimizer):

@@ -255,3 +255,12 @@ def test_another_process_gets_the_file_and_not_its_content(mapped):
     packed = pickle.dumps(part)
     assert len(packed) < 10_000
     np.testing.assert_array_equal(pickle.loads(packed)[:3], mapped[10:13])
+
+
+def test_a_mapped_file_in_the_order_of_fortran_reaches_another_process(tmp_path):
+    images = np.arange(2 * 3 * 4 * 3, dtype="uint8").reshape(2, 3, 4, 3)
+    np.save(tmp_path / "images.npy", np.asfortranarray(images))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    dataset = pickle.loads(pickle.dumps(tc.Dataset(mapped, [0, 1], ("cat", "dog"))))
+    assert isinstance(dataset.images, MappedImages)
+    np.testing.assert_array_equal(dataset.images, images)

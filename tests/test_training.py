@@ -19,8 +19,8 @@ from weekly import weekly_but
 import transfer_course as tc
 from transfer_course import predict
 from transfer_course.networks.internals import sublayers
-from transfer_course.training import feature_cache
-from transfer_course.training.network import forget_networks
+from transfer_course.training import feature_cache, network
+from transfer_course.training.network import forget_networks, signature
 
 FEW = {"epochs": 3, "batch_size": 5, "learning_rate": 1e-3}
 
@@ -331,6 +331,68 @@ def test_the_architecture_counts_where_the_weights_are_equal(keras, tiny):
         )
 
 
+def classifier_by_hand(keras, backbone, head):
+    """What looks like a result of this package, with another head."""
+    copy = keras.models.clone_model(backbone)
+    copy.set_weights(backbone.get_weights())
+    copy.name = "backbone"
+    return keras.Sequential([keras.Input(backbone.input_shape[1:]), copy, head])
+
+
+@pytest.mark.parametrize("first", ["by hand", "by fine_tune"])
+def test_the_head_counts_where_the_backbones_are_equal(keras, tiny, first):
+    """A head without a softmax, in a model of one's own that was asked for predictions."""
+    net = net_with(keras)
+    expected = tc.fine_tune(net, tiny, **FEW)
+    own = classifier_by_hand(keras, net, keras.layers.Dense(3, name="head"))
+    forget_networks()
+    if first == "by hand":
+        predict(own, tiny.images)
+    model = tc.fine_tune(net, tiny, **FEW)
+    assert_same(model, expected)
+    for it in (own, model):
+        expected = it.predict(tiny.images, verbose=0)
+        np.testing.assert_allclose(predict(it, tiny.images), expected, atol=1e-6)
+
+
+def test_predict_of_a_head_that_is_not_dense(keras, tiny):
+    head = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")], name="head")
+    own = classifier_by_hand(keras, net_with(keras), head)
+    expected = own.predict(tiny.images, verbose=0)
+    np.testing.assert_allclose(predict(own, tiny.images), expected, atol=1e-6)
+
+
+def test_all_algorithms_share_a_compiled_network(keras, tiny):
+    """Also those whose head starts otherwise."""
+    net = net_with(keras)
+    models = [algorithm(net, tiny, epochs=1) for algorithm in (tc.fine_tune, tc.pretrain)]
+    assert signature(models[0]) == signature(models[1])
+
+
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+def test_a_network_built_again_is_compiled_once(keras, tiny, kind):
+    """Though Keras then gives other names to its layers. With another layer it is another one."""
+
+    def build(activation="relu", last=keras.layers.Flatten):
+        keras.utils.set_random_seed(1)
+        layers = [keras.layers.Conv2D(4, 3), keras.layers.Activation(activation), last()]
+        if kind == "sequential":
+            return keras.Sequential([keras.Input((8, 8, 1)), *layers])
+        pixels = keras.Input((8, 8, 1))
+        x = layers[1](layers[0](pixels / 255.0))
+        return keras.Model(pixels, layers[2](keras.layers.Add()([x, 2 * x])))
+
+    networks = [build(), build(), build("tanh"), build(last=keras.layers.GlobalMaxPooling2D)]
+    assert networks[0].layers[1].name != networks[1].layers[1].name
+    found = [feature_cache.computation(it) for it in networks]
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+    forget_networks()
+    one, again = (tc.fine_tune(it, tiny, **FEW) for it in networks[:2])
+    assert_same(one, again)
+    assert len(network._idle) == 1
+
+
 def test_methods_share_the_features_of_the_same_frozen_layers(backbone, draw, monkeypatch):
     feature_cache.clear()
     settings = {"freeze": "pool2", "epochs": 1, "seed": 0}
@@ -341,6 +403,25 @@ def test_methods_share_the_features_of_the_same_frozen_layers(backbone, draw, mo
     assert kept == feature_cache.size() > 0
     for one, other in zip(before.get_weights(), after.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_nothing_is_kept_if_no_layer_is_frozen(keras, tiny, monkeypatch, capsys, adapted):
+    """Scaled images are four times as large as images, and made in no time."""
+    layers = keras.layers
+    parts = [layers.Normalization(mean=100.0, variance=900.0)] if adapted else []
+    if adapted:
+        parts.append(layers.Normalization(axis=-1))
+        parts[-1].adapt(tiny.images.astype("float32"))
+    parts += [layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.Flatten()]
+    net = keras.Sequential([keras.Input((8, 8, 1)), *parts])
+    feature_cache.clear()
+    monkeypatch.setattr(feature_cache, "BUDGET", 12 * 8 * 8 * 4 - 1)
+    model = tc.fine_tune(net, tiny, validation_data=tiny, **FEW)
+    found = predict(model, tiny.images)
+    np.testing.assert_allclose(found, model.predict(tiny.images, verbose=0), atol=1e-6)
+    assert feature_cache.size() == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("kept", [0, 3000])
@@ -384,11 +465,12 @@ def test_each_loop_is_traced_once(keras, tiny, cache):
     without_validation = len(calls)
     tc.fine_tune(backbone, tiny, **settings, validation_data=tiny)
     tc.fine_tune(backbone, tiny, **settings, validation_data=tiny)
-    # The first training: once when the clone is built, twice for the network that is compiled (it
-    # is unrolled, and cut), once for the features that set the head's rate, once in the loop.
-    # Others: their clone, and once the validation.
-    assert without_validation == 5
-    assert len(calls) == 5 + 1 + 1 + 1
+    # The first training: once when the clone is built, three times when it is checked (the layer
+    # twice, its copy once), twice for the network that is compiled (it is unrolled, and cut), once
+    # for the features that set the head's rate, once in the loop. Others: their clone with its
+    # check, and once the validation.
+    assert without_validation == 8
+    assert len(calls) == 8 + 4 + 4 + 1
 
 
 def test_a_pictures_features_do_not_depend_on_its_company(backbone, draw):

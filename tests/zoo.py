@@ -450,6 +450,24 @@ def recurrent_with_dropout(keras):
     )
 
 
+@_listed_in(BACKBONES)
+def masked(keras):
+    """Reads the image row by row, and skips the dark rows. A mask goes from layer to layer."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Rescaling(1 / 255, -0.28, name="scale"),
+            layers.ReLU(name="relu"),
+            layers.Reshape((8, 8), name="rows"),
+            layers.Masking(name="mask"),
+            layers.Dense(4, activation="elu", name="dense"),
+            layers.LSTM(3, return_sequences=True, name="read"),
+            layers.LSTM(4, name="features"),
+        ]
+    )
+
+
 # Randomness
 
 

@@ -21,9 +21,10 @@ seed : int, default 0
     Draws the order of the examples and all that is random in the backbone. Same seed,
     same weights, on one machine; nobody else's random numbers are touched.
 cache : bool, default True
-    Run the layers before the first one that trains once per image, and keep what leaves them. False
-    runs them again in every epoch: the same model, to float rounding, but slower. Nothing behind a
-    layer that draws at random, such as augmentation, is ever kept.
+    Run the layers before the first one that trains once per image, and keep what leaves them, if
+    they have learned weights. False runs them again in every epoch: the same model, to float
+    rounding, but slower. Nothing behind a layer that draws at random, such as augmentation, is ever
+    kept.
 verbose : 0, 1 or "auto", default "auto"
     1 shows a progress bar, 0 prints nothing at all. "auto" shows a bar where somebody watches, once
     it takes over two seconds.
@@ -32,7 +33,8 @@ validation_data : Dataset, optional
 validation_freq : int or list of int, default 1
     Every how many epochs, or after which ones, counted from 1.
 callbacks : list of keras.callbacks.Callback, optional
-    As in `keras.Model.fit`, with hooks for epochs but none for batches.
+    As in `keras.Model.fit`, with hooks for epochs but none for batches. They may change the
+    learning rate and weights that train; to change which layers train, train twice.
 
 Returns
 -------

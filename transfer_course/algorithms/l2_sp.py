@@ -13,23 +13,28 @@ from transfer_course.datasets.dataset import Dataset
 from transfer_course.networks.classifier import classifier
 from transfer_course.networks.cloning import clone
 from transfer_course.networks.freezing import freeze_up_to, unfreeze_if_all_is_frozen
-from transfer_course.networks.layers import is_kernel
+from transfer_course.networks.layers import kernels
 from transfer_course.training.fit import fit
 
 
 class L2SP(keras.regularizers.Regularizer):
-    """The penalty strength/2 · ‖w − start‖² on one kernel.
+    """The penalty strength/2 · ‖w − start‖² on one kernel, beside the one that it has already.
+
+    ``own``, the regularizer of the kernel or None, counts as before. A copy of the network gets
+    that alone: see `transfer_course.networks.cloning`.
 
     A regularizer that is set on a variable counts from the next step on; one that is set on a layer
     already built (``layer.kernel_regularizer = ...``) is silently ignored.
     """
 
-    def __init__(self, strength: keras.Variable, start):
+    def __init__(self, strength: keras.Variable, start, own=None):
+        self.own = own
         self.strength = strength  # a variable, so that it can be moved without compiling again
         self.start = keras.Variable(start, trainable=False)
 
     def __call__(self, kernel):
-        return self.strength / 2 * keras.ops.sum(keras.ops.square(kernel - self.start))
+        penalty = self.strength / 2 * keras.ops.sum(keras.ops.square(kernel - self.start))
+        return penalty + self.own(kernel) if self.own else penalty
 
 
 def l2_sp(
@@ -46,10 +51,11 @@ def l2_sp(
 ):
     """Fine-tune with a penalty on the distance from the source's weights.
 
-    Adds α/2 · Σ‖w − w⁰‖² over the kernels of the backbone that train (biases and normalization go
-    free) and β/2 · ‖w‖² on the head's kernel, which has no source to stay near (Li, Grandvalet &
-    Davoine 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks",
-    ICML). The article's λ‖θ_t − θ_s‖² is α = 2λ, β = 0. With α = β = 0 this is `fine_tune`.
+    Adds α/2 · Σ‖w − w⁰‖² over the kernels of the backbone that train (biases, embeddings and
+    normalization go free) and β/2 · ‖w‖² on the head's kernel, which has no source to stay near
+    (Li, Grandvalet & Davoine 2018, "Explicit Inductive Bias for Transfer Learning with
+    Convolutional Networks", ICML). The article's λ‖θ_t − θ_s‖² is α = 2λ, β = 0. With α = β = 0
+    this is `fine_tune`. Regularizers that the backbone has go on counting beside it.
 
     Parameters
     ----------
@@ -70,6 +76,11 @@ def l2_sp(
         `transfer_course.algorithms`, also for what is returned and raised. The losses, also that of
         ``evaluate``, have the penalty in them.
 
+    Raises
+    ------
+    ValueError
+        Also if ``alpha`` is above 0 and of the backbone only weights train that are no kernels.
+
     Notes
     -----
     Adam divides a gradient by its usual size, and that of the penalty too. So held hard, a weight
@@ -82,6 +93,9 @@ def l2_sp(
     The penalty belongs to the variables of the model that is returned, and is not part of its
     configuration: a copy by Keras, or a model saved and loaded again, has the same weights and no
     penalty.
+
+    In a layer of your own a kernel is each weight with two or more axes, unless "bias",
+    "embedding", "position", "alpha", "beta" or "gamma" is in its name.
 
     Examples
     --------
@@ -99,10 +113,18 @@ def l2_sp(
     head_learning_rate = check_head_learning_rate(head_learning_rate)
     alpha, beta = _variable("alpha", alpha), _variable("beta", beta)
     model = classifier(clone(backbone), train)
-    unfreeze_if_all_is_frozen(model.get_layer("backbone"), settings["verbose"])
-    freeze_up_to(model.get_layer("backbone"), freeze)
-    for weight in filter(is_kernel, model.get_layer("backbone").trainable_weights):
-        weight.regularizer = L2SP(alpha, start=weight)
+    copy = model.get_layer("backbone")
+    unfreeze_if_all_is_frozen(copy, settings["verbose"])
+    freeze_up_to(copy, freeze)
+    ids = {id(weight) for weight in kernels(copy)}
+    held = [weight for weight in copy.trainable_weights if id(weight) in ids]
+    if copy.trainable_weights and not held and float(alpha) > 0:
+        raise ValueError(
+            f"alpha={float(alpha):g} holds nothing, since no kernel of the backbone trains, only "
+            f"biases, embeddings or normalization: use tc.fine_tune, or freeze fewer layers"
+        )
+    for weight in held:
+        weight.regularizer = L2SP(alpha, start=weight, own=weight.regularizer)
     head = model.get_layer("head").kernel
     head.regularizer = L2SP(beta, start=keras.ops.zeros_like(head))
     return fit(model, train, head_learning_rate=head_learning_rate, **settings)

@@ -301,10 +301,9 @@ def composed(name: str) -> str:
     return normalize("NFC", text.decode("utf-8", "backslashreplace"))
 
 
-def _checked_images(images) -> np.ndarray | MappedImages:
-    if is_mapped(images):
-        images = MappedImages(images)
-    elif not isinstance(images, MappedImages):
+def as_images(images) -> np.ndarray | MappedImages:
+    """Return images as an array or `MappedImages`; raise unless it has four axes and an image."""
+    if not isinstance(images, MappedImages) and not is_mapped(images):
         images = _as_array("images", images, "stack the images with np.stack(images)")
     if images.dtype.kind in "US":
         raise TypeError(
@@ -325,6 +324,12 @@ def _checked_images(images) -> np.ndarray | MappedImages:
         )
     if 0 in shape[:3]:
         raise ValueError(f"images has shape {shape}, so it holds no image: give at least one")
+    return images
+
+
+def _checked_images(images) -> np.ndarray | MappedImages:
+    images = as_images(images)
+    shape = images.shape
     if shape[3] not in (1, 3):
         if shape[1] in (1, 3):
             advice = "write np.moveaxis(images, 1, -1), since the channels come first here"
@@ -342,12 +347,12 @@ def _checked_images(images) -> np.ndarray | MappedImages:
             f"images is {images.dtype}{_span(images)}, but uint8 from 0 to 255 is expected: "
             f"{_to_uint8(images)}"
         )
-    return images
+    return MappedImages(images) if is_mapped(images) else images
 
 
 def _to_uint8(images: np.ndarray) -> str:
     """Return what to write to turn these values into pixels."""
-    if images.dtype.kind == "O" or images.min() < 0 or images.max() > 255:
+    if images.dtype.kind not in "biuf" or images.min() < 0 or images.max() > 255:
         return "scale them to 0-255, then write images.astype('uint8')"
     if images.max() <= 1:
         return "write (255 * images).astype('uint8'), if 1 is white"
@@ -418,6 +423,11 @@ def _as_array(name: str, value, advice: str) -> np.ndarray:
         ) from None
     if array.ndim == 0:
         raise TypeError(f"{name} must be an array, got {describe_type(value)}: {advice}")
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} has masked entries, but each needs a value: drop the images without one, or "
+            f"fix it with {name}.filled(value)"
+        )
     return array
 
 

@@ -60,7 +60,9 @@ class MappedImages:
     def __reduce__(self):
         # Another process opens the file itself: its content is not sent there.
         array = self._array
-        return _opened, (array.filename, array.dtype, array.offset, array.shape, self._positions)
+        order = "C" if array.flags.c_contiguous else "F"
+        place = array.filename, array.dtype, "r", array.offset, array.shape, order
+        return _opened, (place, self._positions)
 
     def subset(self, indices: ArrayLike) -> "np.ndarray | MappedImages":
         """Return some of the images: an array if they are few, else still on the disk."""
@@ -73,5 +75,5 @@ def is_mapped(array) -> bool:
     return isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.mode == "r"
 
 
-def _opened(filename, dtype, offset, shape, positions) -> MappedImages:
-    return MappedImages(np.memmap(filename, dtype, "r", offset, shape), positions)
+def _opened(place: tuple, positions: np.ndarray) -> MappedImages:
+    return MappedImages(np.memmap(*place), positions)

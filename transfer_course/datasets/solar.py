@@ -1,5 +1,6 @@
 """Photographs of solar cells: find the broken ones, a task that people have."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.resources import files
 
@@ -101,10 +102,13 @@ def _read(image_size: int) -> Dataset:
     certain = np.flatnonzero((probability == 0) | (probability == 1))
     labels = 2 * ~mono + (probability == 1)
     images = np.empty((len(certain), image_size, image_size, 3), np.uint8)
-    with progress(len(images), "cell") as show:
-        for done, (image, i) in enumerate(zip(images, certain, strict=True), start=1):
-            with (folder / rows[i][0]).open("rb") as file, Image.open(file) as photo:
-                image[:] = photo.resize((image_size, image_size)).convert("RGB")
+
+    def read(place: int) -> None:
+        with (folder / rows[certain[place]][0]).open("rb") as file, Image.open(file) as photo:
+            images[place] = photo.resize((image_size, image_size)).convert("RGB")
+
+    with progress(len(images), "cell") as show, ThreadPoolExecutor() as pool:
+        for done, _ in enumerate(pool.map(read, range(len(images))), start=1):
             show(done)
     images.setflags(write=False)  # spares a copy
     groups = np.repeat(np.arange(len(MODULES)), MODULES)

@@ -11,7 +11,7 @@ from transfer_course._progress import progress, stop_button
 from transfer_course._validation import check_int, describe_type
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.evaluation._methods import named_methods
-from transfer_course.evaluation.prediction import predict
+from transfer_course.evaluation.prediction import accuracy
 
 
 class Choice(NamedTuple):
@@ -106,8 +106,7 @@ def choose(
             shares[name] = []
             for fit, held_out in parts:
                 model = method(backbone, train.subset(fit), seed=seed)
-                guesses = predict(model, train.images[held_out]).argmax(axis=1)
-                shares[name].append((guesses == train.labels[held_out]).mean())
+                shares[name].append(accuracy(model, train.subset(held_out)))
                 if stopped():
                     raise KeyboardInterrupt("Stop was pressed before anything could be chosen")
                 show(sum(map(len, shares.values())))

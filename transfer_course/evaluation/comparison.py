@@ -14,7 +14,7 @@ from transfer_course._progress import progress, say, stop_button
 from transfer_course._validation import check_int, describe
 from transfer_course.datasets.dataset import Dataset, draw, few_shot
 from transfer_course.evaluation._methods import named_methods
-from transfer_course.evaluation.prediction import accuracy, predict
+from transfer_course.evaluation.prediction import accuracy, guesses
 from transfer_course.evaluation.saved_rows import COLUMNS, saved_rows
 
 
@@ -77,7 +77,8 @@ def compare(
         returns no classifier, or another argument is of the wrong kind.
     ValueError
         ``methods`` or ``shots`` is empty, two methods have one name, a number is out of range,
-        joblib is set to fork, or the file has rows of other settings or is something else.
+        joblib is set to fork, a method's model tells other classes apart (see `accuracy`), or the
+        file has rows of other settings or is something else.
         `few_shot` and the methods raise both errors too.
 
     Notes
@@ -192,12 +193,11 @@ def _episode(name, method, backbone, dataset, shots, episode, seed) -> dict | No
                 f"got {describe(model)}: end it like return tc.fine_tune(backbone, train, "
                 "seed=seed)"
             )
-        guesses = predict(model, test.images).argmax(axis=1)
         row = {
             "method": name,
             "shots": shots,
             "episode": episode,
-            **scores_on(test, guesses),
+            **scores_on(test, guesses(model, test)),
             "train_accuracy": accuracy(model, train),
             "steps": _steps(model),
         }

@@ -74,7 +74,7 @@ def differences(table: pd.DataFrame, to: str, column: str = "accuracy") -> pd.Da
     [0.03, 0.0052, 0.0548]
     """
     _check(table, to, column)
-    wide = table.pivot(index=["shots", "episode"], columns="method", values=column)
+    wide = table.pivot(index=["shots", "episode"], columns="method", values=column).astype(float)
     rows = []
     for method, shots in table[["method", "shots"]].drop_duplicates().itertuples(index=False):
         if method == to:
@@ -125,7 +125,7 @@ def _check(table, to, column) -> None:
             "pass what tc.compare returned"
         )
     for name in ["method", "shots", "episode", column]:
-        if name not in table.columns:
+        if name not in list(table.columns):  # an Index cannot be asked for a list
             raise ValueError(
                 f"the table has no column {describe(name)}: pass what tc.compare returned"
             )

@@ -5,7 +5,7 @@ import numpy as np
 from transfer_course._backend import keras
 from transfer_course._validation import describe_type
 from transfer_course.networks.internals import is_graph
-from transfer_course.networks.layers import is_kernel, layers_by_path
+from transfer_course.networks.layers import kernels, layers_by_path
 
 
 def drift_by_layer(model, backbone) -> dict[str, float]:
@@ -35,7 +35,7 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
     TypeError
         ``model`` has no layer named ``backbone``, or ``backbone`` is not a model.
     ValueError
-        The two backbones differ in their layers or in the shapes of their kernels.
+        The two backbones differ in their layers or in the shapes of their kernels, or have none.
 
     Examples
     --------
@@ -67,6 +67,11 @@ def drift_by_layer(model, backbone) -> dict[str, float]:
                 f"the model and {shapes[1]} in the backbone: pass the backbone that the training "
                 "started from"
             )
+    if not source:
+        raise ValueError(
+            "the backbone has no kernel, so there is no distance to measure: use one with layers "
+            "such as Conv2D or Dense"
+        )
     return {name: _distance(_flat(trained[name]), _flat(start)) for name, start in source.items()}
 
 
@@ -90,12 +95,12 @@ def kernels_by_layer(backbone) -> dict[str, list[np.ndarray]]:
     dict of str to list of numpy.ndarray
         From the input to the output.
     """
-    kernels = {
-        path: [weight.numpy() for weight in layer.weights if is_kernel(weight)]
+    found = {
+        path: [weight.numpy() for weight in kernels(layer)]
         for path, layer in layers_by_path(backbone).items()
         if not is_graph(layer)
     }
-    return {path: arrays for path, arrays in kernels.items() if arrays}
+    return {path: arrays for path, arrays in found.items() if arrays}
 
 
 def _flat(kernels: list[np.ndarray]) -> np.ndarray:

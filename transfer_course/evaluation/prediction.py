@@ -1,6 +1,7 @@
 """What a trained model says of images, and how often that is right."""
 
 import warnings
+from itertools import zip_longest
 from os import PathLike
 
 import numpy as np
@@ -8,9 +9,9 @@ import numpy as np
 from transfer_course._backend import keras
 from transfer_course._progress import progress
 from transfer_course._validation import as_path, check_choice, describe_type
-from transfer_course.datasets.dataset import Dataset
+from transfer_course.datasets.dataset import Dataset, as_images
 from transfer_course.datasets.photo import UnreadableImage, read_photo
-from transfer_course.networks.classifier import class_names
+from transfer_course.networks.classifier import class_names, is_classifier
 from transfer_course.training.network import compiled
 
 _BATCH = 60  # images, between two moves of the progress bar
@@ -29,8 +30,9 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     ----------
     model : keras.Model
         From pixels to probabilities.
-    images : numpy.ndarray or MappedImages
-        uint8 (n, h, w, c).
+    images : array_like or MappedImages, shape (n, h, w, c)
+        At least one. uint8 as in a `Dataset`, or other numbers on the scale from 0 to 255, such as
+        the mean of some images.
 
     Returns
     -------
@@ -40,7 +42,10 @@ def predict(model, images: np.ndarray) -> np.ndarray:
     Raises
     ------
     TypeError
-        ``model`` is not a model, or ``images`` is a `Dataset`.
+        ``model`` is not a model, or ``images`` is a `Dataset` or no array of numbers.
+    ValueError
+        There are no images, or their shape is not what the model takes; or it has several inputs or
+        outputs.
 
     Examples
     --------
@@ -57,11 +62,39 @@ def predict(model, images: np.ndarray) -> np.ndarray:
         )
     if isinstance(images, Dataset):
         raise TypeError("images must be an array, got a Dataset: write dataset.images")
-    if [layer.name for layer in model.layers] != ["backbone", "head"]:
+    images = as_images(images)
+    _check_images(model, images)
+    if not is_classifier(model) or images.dtype != np.uint8:
         size = max(1, _PART // max(1, images[:1].nbytes))
         return _in_parts(lambda part: model.predict(part, verbose=0), images, size)
     with compiled(model) as network:
         return _in_parts(network.predict, images, _BATCH)
+
+
+def _check_images(model, images) -> None:
+    """Raise unless a model takes these images, so far as it knows its input."""
+    if images.dtype.kind not in "biuf":
+        raise TypeError(
+            f"images is {images.dtype}, but pixels are expected, numbers from 0 to 255: "
+            "write images.astype('uint8') if they are whole, else images.astype('float32')"
+        )
+    for what in ("inputs", "outputs"):
+        count = len(getattr(model, what, None) or ())
+        if count > 1:
+            raise ValueError(
+                f"the model has {count} {what}, but one is expected: use model.predict"
+            )
+    size, expected = images.shape[1:], getattr(model, "input_shape", images.shape)[1:]
+    fits = [one in (None, other) for one, other in zip(expected, size, strict=False)]
+    if len(expected) != len(size) or not all(fits):
+        raise ValueError(
+            f"the model takes images of {_size(expected)}, but these are {_size(size)}: "
+            "use images like those that it was trained on"
+        )
+
+
+def _size(shape: tuple) -> str:
+    return "x".join("?" if length is None else str(length) for length in shape)
 
 
 def _in_parts(function, images, size: int) -> np.ndarray:
@@ -92,6 +125,10 @@ def accuracy(model, dataset: Dataset) -> float:
     ------
     TypeError
         As for `predict`, or ``dataset`` is not a `Dataset`.
+    ValueError
+        As for `predict`, or the model tells other classes apart. If it knows their names (see
+        `class_names`), they are those of the data set, in the same order; else it has at least as
+        many outputs as there are classes.
 
     Examples
     --------
@@ -106,8 +143,34 @@ def accuracy(model, dataset: Dataset) -> float:
             f"dataset must be a Dataset, got {describe_type(dataset)}: build one with "
             f"tc.Dataset(images, labels, class_names)"
         )
-    guesses = predict(model, dataset.images).argmax(axis=1)
-    return float((guesses == dataset.labels).mean())
+    return float((guesses(model, dataset) == dataset.labels).mean())
+
+
+def guesses(model, dataset: Dataset) -> np.ndarray:
+    """Return the label that a model gives each image of a data set, int64 (n,).
+
+    Raises ValueError if a label of the data set does not mean the same class to the model.
+    """
+    names = dataset.class_names
+    try:
+        known = class_names(model)
+    except (TypeError, ValueError):  # it does not know them, or `predict` says what is wrong
+        known = names
+    for number, (ours, theirs) in enumerate(zip_longest(known, names)):
+        if ours != theirs:
+            raise ValueError(
+                f"class {number} is {ours!r} for the model and {theirs!r} in the data set: build "
+                "it with the classes that the model was trained on, as in "
+                "image_folder(path, class_names=train.class_names)"
+            )
+    probabilities = predict(model, dataset.images)
+    if probabilities.ndim != 2 or probabilities.shape[1] < len(names):
+        raise ValueError(
+            f"the model gives probabilities of shape {probabilities.shape}, but the data set has "
+            f"{len(names)} classes: use a model with one output per class, such as an algorithm "
+            "returns"
+        )
+    return probabilities.argmax(axis=1)
 
 
 def classify(model, photo: str | PathLike, fit: str = "crop") -> dict[str, float]:

@@ -47,6 +47,12 @@ def classifier(backbone, data: Dataset, seed: int | None = None):
     return keras.Sequential([pixels, backbone, head], name="classifier")
 
 
+def is_classifier(model) -> bool:
+    """Return whether a model is made as `classifier` makes them: a backbone, then a dense head."""
+    names = [layer.name for layer in model.layers]
+    return names == ["backbone", "head"] and isinstance(model.layers[1], keras.layers.Dense)
+
+
 def class_names(model) -> tuple[str, ...]:
     """Return what the classes are called that a model tells apart, in the order of its outputs.
 

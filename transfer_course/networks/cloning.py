@@ -7,7 +7,13 @@ import numpy as np
 from transfer_course._backend import keras
 from transfer_course._validation import describe_type
 from transfer_course.networks.internals import is_graph, own_random_numbers, run_graph, sublayers
-from transfer_course.networks.layers import functions_in, is_custom, set_trainable
+from transfer_course.networks.layers import (
+    functions_in,
+    has_custom_layers,
+    is_custom,
+    seed_states,
+    set_trainable,
+)
 
 
 def clone(model):
@@ -22,13 +28,14 @@ def clone(model):
     Returns
     -------
     keras.Model
-        It shares no layer and no variable with ``model``, and leaves the size of its batches open.
-        It is not compiled, and has no regularizer that was set on a variable.
+        It shares no layer and no weight with ``model``, and leaves the size of its batches open.
+        It has the same regularizers, but no penalty of `l2_sp`, and is not compiled.
 
     Raises
     ------
     TypeError
-        The model is neither Sequential nor functional, or Keras cannot copy one of its layers.
+        The model is neither Sequential nor functional, or Keras cannot copy one of its layers; or
+        the copy of a layer that is not Keras's own computes something else.
 
     Examples
     --------
@@ -42,6 +49,8 @@ def clone(model):
         copy = _copy_graph(model, clone_operation, copies)
     for old, new in copies.values():
         copy_state(old, new)
+    if has_custom_layers(model):
+        _check_copies(model, copy, copies)
     return copy
 
 
@@ -74,6 +83,8 @@ def clone_with_fresh_weights(model, seed: int):
     >>> bool((kernels[0] == kernels[1]).numpy().all())
     True
     """
+    if has_custom_layers(model):
+        clone(model)  # or a layer whose copy computes something else would not be noticed
     seeds = iter(np.random.SeedSequence(seed).generate_state(10_000).tolist())
 
     def with_seed(layer, config):
@@ -95,6 +106,7 @@ def clone_with_fresh_weights(model, seed: int):
         copy = _copy_graph(model, lambda it: clone_operation(it, with_seed), copies)
     set_trainable(copy, True)
     for old, new in copies.values():
+        _copy_regularizers(old, new)
         for source, target in zip(preprocessing(old), preprocessing(new), strict=True):
             copy_state(source, target)
             set_trainable(target, True)
@@ -118,21 +130,39 @@ def clone_operation(operation, change: Callable = lambda layer, config: config):
                 config = change(operation, config)
             new = kind.from_config(config, **trusted)
     except Exception as error:  # get_config and __init__ may be anybody's
-        reason = str(error).strip().split("\n")[0]
-        raise TypeError(
-            f"the layer {operation.name!r} ({kind.__name__}) cannot be copied ({reason}): give its "
-            f"class a get_config that returns every argument of its __init__"
-        ) from error
+        raise _no_copy(operation, str(error).strip().split("\n")[0]) from error
     if isinstance(operation, keras.layers.Lambda):
         new.function = operation.function  # its code loaded anew would miss what it refers to
     return new
 
 
+def _no_copy(operation, reason: str) -> TypeError:
+    return TypeError(
+        f"the layer {operation.name!r} ({type(operation).__name__}) cannot be copied ({reason}): "
+        f"give its class a get_config that returns every argument of its __init__"
+    )
+
+
 def copy_state(source, target) -> None:
-    """Copy all that a layer holds to its copy: weights, states of random numbers, what is frozen.
+    """Copy all that a layer holds to its copy: weights, states of random numbers, what is frozen,
+    regularizers.
 
     Raises TypeError if the copy has other variables.
     """
+    pairs = _pairs(source, target)
+    for old, new in pairs:
+        new.assign(old.value)
+    for old, new in zip(sublayers(source), sublayers(target), strict=True):
+        new.trainable = old.trainable
+    for old, new in pairs:  # a weight can be frozen in a layer that trains
+        new.trainable = old.trainable
+    _copy_regularizers(source, target)
+    for layer in preprocessing(target):
+        layer.finalize_state()  # it computes with constants, made from its weights
+
+
+def _pairs(source, target) -> list[tuple]:
+    """Return the variables of a layer, each with that of its copy."""
     pairs = list(zip(source.variables, target.variables, strict=False))
     if len(source.variables) != len(target.variables) or any(a.shape != b.shape for a, b in pairs):
         raise TypeError(
@@ -140,12 +170,16 @@ def copy_state(source, target) -> None:
             f"has other weights: create all of them in its __init__ or build, from the arguments "
             f"that its get_config returns"
         )
-    for old, new in pairs:
-        new.assign(old.value)
-    for old, new in zip(sublayers(source), sublayers(target), strict=True):
-        new.trainable = old.trainable
-    for layer in preprocessing(target):
-        layer.finalize_state()  # it computes with constants, made from its weights
+    return pairs
+
+
+def _copy_regularizers(source, target) -> None:
+    """Give each weight the regularizer of the original, whoever has set it there.
+
+    The penalty of L2-SP belongs to one training: of that, what the weight had before.
+    """
+    for old, new in _pairs(source, target):
+        new.regularizer = getattr(old.regularizer, "own", old.regularizer)
 
 
 def preprocessing(layer) -> list:
@@ -184,6 +218,54 @@ def _copy_graph(model, clone_one: Callable, copies: dict):
         return keras.Sequential([*inputs, *map(copy_of, model.layers)], name=model.name)
     outputs = run_graph(model, inputs, copy_of)
     return keras.Model(keras.tree.pack_sequence_as(model.input, inputs), outputs, name=model.name)
+
+
+def _check_copies(model, copy, copies: dict) -> None:
+    """Raise TypeError if the copy of a layer by hand computes something else than the layer.
+
+    Keras copies what a layer's ``get_config`` returns, and notices nothing if that is not all. So
+    an image of noise goes through the model, and what reaches such a layer through its copy, too.
+    """
+
+    def call(operation):
+        if is_graph(operation):
+            return lambda inputs, **_: run_graph(operation, inputs, call)
+
+        def call_both(*args, **kwargs):
+            outputs = operation(*args, **kwargs)
+            if isinstance(operation, keras.Layer) and has_custom_layers(operation):
+                again, copied = (it(*args, **kwargs) for it in copies[id(operation)])
+                if _alike(outputs, again) and not _alike(outputs, copied):
+                    custom = (it for it in sublayers(operation) if is_custom(type(it)))
+                    raise _no_copy(next(custom), "its copy computes something else")
+            return outputs
+
+        return call_both
+
+    if any(None in it.shape[1:] for it in model.inputs):
+        return
+    draw = np.random.default_rng(0)
+    noise = [
+        keras.ops.convert_to_tensor(
+            draw.integers(0, 256, (it.shape[0] or 1, *it.shape[1:])), it.dtype
+        )
+        for it in model.inputs
+    ]
+    states = [(it, it.numpy()) for it in [*seed_states(model), *seed_states(copy)]]
+    try:
+        with own_random_numbers():
+            run_graph(model, noise[0] if len(noise) == 1 else noise, call)
+    finally:
+        for state, value in states:
+            state.assign(value)
+
+
+def _alike(one, other) -> bool:
+    pairs = zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True)
+    return all(
+        a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-6, equal_nan=True)
+        for a, b in pairs
+    )
 
 
 def _custom_objects(operation) -> dict:

@@ -9,7 +9,7 @@ from transfer_course._progress import say
 from transfer_course._validation import describe
 from transfer_course.networks.graph import crossing, unroll
 from transfer_course.networks.internals import is_graph
-from transfer_course.networks.layers import batch_norms, is_kernel, layers_by_path, set_trainable
+from transfer_course.networks.layers import batch_norms, kernels, layers_by_path, set_trainable
 
 
 def freeze_points(backbone) -> list[str]:
@@ -57,7 +57,11 @@ def freeze_points(backbone) -> list[str]:
         if end > first and layers.count(before[-1]) == 1:
             places.append(before[-1])
     places = list(dict.fromkeys(places))
-    return [name for name in places if not any(_is_inside(name, block) for block in places)]
+    return [
+        name
+        for number, name in enumerate(places)
+        if not any(_is_inside(name, block) for block in places[number + 1 :])
+    ]
 
 
 def _is_inside(name: str, block: str) -> bool:
@@ -134,4 +138,4 @@ def _some_places(model) -> list[str]:
 
 
 def _has_kernel(operation) -> bool:
-    return isinstance(operation, keras.Layer) and any(map(is_kernel, operation.weights))
+    return isinstance(operation, keras.Layer) and bool(kernels(operation))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from transfer_course._backend import keras
 from transfer_course.networks.cloning import check_graph, clone_operation, copy_state
-from transfer_course.networks.internals import is_graph, run_graph
+from transfer_course.networks.internals import is_graph, mask_of, run_graph
 from transfer_course.networks.layers import differs_in_training
 
 
@@ -14,8 +14,8 @@ class Step(NamedTuple):
     path: str  # "block1", or "mobilenetv2/block_3_add" in a nested model
     original: object
     copy: object
-    inputs: list  # KerasTensors
-    outputs: list
+    inputs: list  # KerasTensors, and behind them their masks
+    outputs: list  # the same
     trainable: list  # what trains of the copy if Keras is told nothing but its configuration
 
 
@@ -67,8 +67,8 @@ def unroll(model) -> Graph:
                     _check_called_once(operation, called)
                     trainable = [variable for variable in new.variables if variable.trainable]
                     copy_state(operation, new)
-                inputs = [it for it in keras.tree.flatten((args, kwargs)) if _is_symbolic(it)]
-                made = keras.tree.flatten(outputs)
+                inputs = _with_masks(keras.tree.flatten((args, kwargs)))
+                made = _with_masks(keras.tree.flatten(outputs))
                 steps.append(Step(path + operation.name, operation, new, inputs, made, trainable))
                 return outputs
 
@@ -119,5 +119,6 @@ def _check_called_once(layer, called: set) -> None:
     called.add(id(layer))
 
 
-def _is_symbolic(value) -> bool:
-    return isinstance(value, keras.KerasTensor)
+def _with_masks(values: list) -> list:
+    tensors = [it for it in values if isinstance(it, keras.KerasTensor)]
+    return tensors + [mask_of(it) for it in tensors if mask_of(it) is not None]

@@ -4,19 +4,30 @@ tests/test_keras_internals.py notices when one of them goes or changes its meani
 """
 
 import random
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
-from threading import RLock
 
-import numpy as np
-
-# The generator that keras.random draws from where a layer passes no seed. It is one per thread.
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+from keras.src.layers.preprocessing.image_preprocessing import aug_mix
+from keras.src.random import seed_generator
 
 from transfer_course._backend import keras
 
-_random_lock = RLock()
+
+class _PythonRandom(threading.local):
+    """Python's `random`; for a thread in `own_random_numbers`, a generator of its own."""
+
+    own = None
+
+    def __getattr__(self, name: str):
+        return getattr(self.own or random, name)
+
+
+# Where Keras draws from Python's `random`: the seeds of initializers and layers that are given none
+# (make_default_seed), and the operations of AugMix. To seed `random` itself and put it back would
+# have all other threads draw the same numbers again.
+seed_generator.python_random = aug_mix.py_random = _python_random = _PythonRandom()
 
 
 def sublayers(layer) -> list:
@@ -62,26 +73,32 @@ def run_graph(model, tensors, operation_fn: Callable):
     return model._run_through_graph(tensors, operation_fn=operation_fn)
 
 
+def mask_of(tensor):
+    """Return the mask that a tensor of a graph has from a layer such as Masking, or None.
+
+    Keras hands it to the layers behind by itself, so it is in none of the arguments that they are
+    called with. Yet it is one of their inputs.
+    """
+    return getattr(tensor, "_keras_mask", None)
+
+
 @contextmanager
 def own_random_numbers(seed: int = 0, generator=None):
-    """Have the block draw from the seed, and nobody outside it notice.
+    """Have Keras draw from the seed in the block, and nobody outside it or in other threads notice.
 
     Keras seeds initializers and layers from Python's `random` unless they have a seed of their own.
-    Layers that draw with no seed at all use `keras.random`'s generator: for these ``generator``
-    takes its place, a `keras.random.SeedGenerator`.
+    Layers that draw with no seed at all use `keras.random`'s generator, which is one per thread:
+    for these ``generator`` takes its place, a `keras.random.SeedGenerator`.
     """
-    with _random_lock:
-        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-        theirs = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
-            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, theirs)
+    name = seed_generator.GLOBAL_SEED_GENERATOR
+    before = _python_random.own, global_state.get_global_attribute(name)
+    _python_random.own = random.Random(seed)
+    global_state.set_global_attribute(name, generator)
+    try:
+        yield
+    finally:
+        _python_random.own = before[0]
+        global_state.set_global_attribute(name, before[1])
 
 
 class AdamOnOneDevice(keras.optimizers.Adam):

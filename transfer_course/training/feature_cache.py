@@ -6,10 +6,12 @@ digest of the image.
 """
 
 import hashlib
+import json
 import math
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from itertools import chain, count
 from threading import Lock
 
 import numpy as np
@@ -91,8 +93,43 @@ def fingerprint(computation: Hashable, weights: list) -> Hashable:
 def computation(model) -> Hashable:
     """Return what a model does with its weights: its configuration, without the seeds of what is
     random in it, and the classes and functions that it is made of.
+
+    It is the same for the same model built again, whose layers Keras then gives other names.
     """
-    return re.sub(r'"seed": \d+', "", model.to_json()), code_of(model)
+    return re.sub(r'"seed": \d+', "", _without_made_up_names(model.to_json())), code_of(model)
+
+
+def _without_made_up_names(configuration: str) -> str:
+    """Number layers without a name of their own from the first on, as in a new session of Keras.
+
+    Keras goes on numbering from model to model: what is "conv2d" in the first is "conv2d_3" in a
+    later one.
+    """
+    made_up, used = {}, set()
+
+    def note(part: dict) -> dict:
+        if isinstance(part.get("config"), dict) and isinstance(part["config"].get("name"), str):
+            name, base = part["config"]["name"], _in_snake_case(part.get("class_name", ""))
+            base = rf"(?:for|back)ward_{base}|{base}|keras_tensor"  # the last is an input's
+            if found := re.fullmatch(rf"({base})(?:_\d+)?", name):
+                made_up[name] = found[1]
+            else:
+                used.add(name)
+        return part
+
+    json.loads(configuration, object_hook=note)
+    names = {}
+    for name, base in made_up.items():
+        choice = chain([base], (f"{base}_{number}" for number in count(1)))
+        names[name] = next(it for it in choice if it not in used)
+        used.add(names[name])
+    return re.sub(r'(?<=")\w+(?=")', lambda found: names.get(found[0], found[0]), configuration)
+
+
+def _in_snake_case(name: str) -> str:
+    """Return the name of a class as Keras names a layer after it: "Conv2D" is "conv2d"."""
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _keep(found) -> None:

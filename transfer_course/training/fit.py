@@ -8,6 +8,7 @@ import numpy as np
 from transfer_course._backend import keras, usual_settings
 from transfer_course._progress import progress, say, stop_button
 from transfer_course.datasets.dataset import Dataset
+from transfer_course.networks.internals import sublayers
 from transfer_course.networks.layers import seed_layers
 from transfer_course.training import feature_cache
 from transfer_course.training.callbacks import check_callbacks, check_validation, epochs_seen
@@ -57,6 +58,9 @@ def fit(
     ------
     TypeError, ValueError
         The validation data or a callback do not fit.
+    ValueError
+        A callback has changed what trains or weights that are frozen, or has compiled the model
+        again.
     FloatingPointError
         The loss or a weight is no longer finite. ``model`` has then the weights that it started
         with, unless a callback has seen others.
@@ -86,6 +90,7 @@ def fit(
             model.compile(optimizer=keras.optimizers.Adam(learning_rate), **COMPILE)
             network.build_optimizer(model.optimizer, model.variables)
             network.set_head_factor(head_learning_rate / learning_rate)
+            compiled_for = _what_is_compiled(model)
             hooks.on_train_begin()
             done, logs, was_stopped = 0, {}, False
             for chunk in _in_chunks(orders, ends=validations | wanted):
@@ -94,6 +99,7 @@ def fit(
                     break
                 hooks.on_epoch_begin(done)
                 if done == 0 or done in wanted:  # a callback may have changed the model
+                    _check_unchanged(model, compiled_for)
                     network.load_training_state(model)
                 network.load_penalties(model)
                 results = network.train(train, chunk, batch_size)
@@ -114,6 +120,12 @@ def fit(
                 _raise_diverged(model, network, done, logs.get("loss", math.nan))
             if done not in wanted:  # there the model is in step, and a callback may have changed it
                 network.copy_to(model)
+            if callbacks and not network.has_frozen_part_of(model):
+                raise ValueError(
+                    "a callback has changed weights of frozen layers, which counts for nothing, as "
+                    "what leaves these layers is computed once: change them before the training, "
+                    "or freeze fewer layers"
+                )
     hooks.on_train_end(logs)
     if was_stopped:
         say(
@@ -156,6 +168,21 @@ def _in_chunks(orders: np.ndarray, ends: set[int]):
         pace = (perf_counter() - start) / size
         done += size
         size = max(1, min(most, int(0.5 / pace)))
+
+
+def _what_is_compiled(model) -> tuple:
+    """Return what a callback must not change: the optimizer, and which layers and weights train."""
+    parts = [*sublayers(model), *model.weights]
+    return model.optimizer, [part.trainable for part in parts]
+
+
+def _check_unchanged(model, compiled_for: tuple) -> None:
+    if _what_is_compiled(model) != compiled_for:
+        raise ValueError(
+            "a callback has changed what trains, or compiled the model again, but this training is "
+            "compiled as it began: train twice, the second time from model.get_layer('backbone'), "
+            "as in tc.fine_tune(model.get_layer('backbone'), train)"
+        )
 
 
 def _raise_diverged(model, network: CompiledNetwork, epoch: int, loss: float):

@@ -17,12 +17,14 @@ from transfer_course._backend import keras, tf, usual_settings
 from transfer_course.networks.cloning import preprocessing
 from transfer_course.networks.graph import cut_before_training, unroll
 from transfer_course.networks.internals import own_random_numbers, sublayers
+from transfer_course.networks.layers import code_of
 from transfer_course.training import feature_cache
 from transfer_course.training.adam import AdamWithHeadRate
 
 COMPILE = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 """What every classifier is compiled with, beside its optimizer."""
 
+_Regularizer = keras.regularizers.Regularizer
 _EVALUATION_BATCH = 100  # images; it changes nothing but the memory that is needed
 
 
@@ -80,7 +82,7 @@ class CompiledNetwork:
         self._fingerprint = None  # of the weights in the frozen part
         for old, new in zip(model.trainable_weights, self._trainable_weights, strict=True):
             new.regularizer = copy.deepcopy(old.regularizer)
-        (self._features_tensor,) = graph.steps[-1].inputs
+        self._features_tensor = graph.steps[-1].inputs[0]
         head = [mine[id(weight)] for weight in model.get_layer("head").trainable_weights]
         self._adam = AdamWithHeadRate(head)
         # XLA, which jit_compile would call in, is several times slower for convolutions on a CPU.
@@ -90,6 +92,11 @@ class CompiledNetwork:
         # once more.
         guess = tf.zeros((1, *self.trainable.output_shape[1:]))
         self.trainable.compute_metrics(None, tf.zeros((1,), tf.int64), guess)
+        # If nothing was learned by it, what leaves it is quickly made, but takes more memory than
+        # the images: there is nothing to be gained by keeping it.
+        self.has_features = len(self.frozen.weights) > sum(
+            len(layer.weights) for layer in preprocessing(self.frozen)
+        )
         self._at_cut = [tf.TensorSpec(it.shape, it.dtype) for it in self.frozen.outputs]
         self._images = [tf.TensorSpec(self.frozen.inputs[0].shape, tf.uint8)]
 
@@ -102,14 +109,22 @@ class CompiledNetwork:
     def load(self, model) -> None:
         """Take over the weights of a model, the states of its random layers, and regularizers."""
         variables = model.variables
-        frozen = [variables[i] for i in self._still]
-        fingerprint = feature_cache.fingerprint(self._frozen_computation, frozen)
+        fingerprint = self._fingerprint_of(model)
         if fingerprint != self._fingerprint:  # else it has served the same backbone before
             self._copy(self._still, variables, self._variables)
             self._fingerprint = fingerprint
         self._copy(self._moving, variables, self._variables)
         for mine, variable in self._regularizer_variables(model):
             mine.assign(variable)
+
+    def has_frozen_part_of(self, model) -> bool:
+        """Return whether the frozen layers of a model are still as they were loaded."""
+        return self._fingerprint_of(model) == self._fingerprint
+
+    def _fingerprint_of(self, model):
+        variables = model.variables
+        frozen = [variables[i] for i in self._still]
+        return feature_cache.fingerprint(self._frozen_computation, frozen)
 
     def load_training_state(self, model) -> None:
         """Take over what training changes: weights behind the cut, and the optimizer."""
@@ -138,9 +153,11 @@ class CompiledNetwork:
 
     def _regularizer_variables(self, model):
         for mine, weight in zip(self._trainable_weights, model.trainable_weights, strict=True):
-            for name, value in vars(weight.regularizer).items() if weight.regularizer else ():
-                if isinstance(value, keras.Variable):
-                    yield getattr(mine.regularizer, name), value
+            pairs = zip(_parts(mine.regularizer), _parts(weight.regularizer), strict=True)
+            for my_part, part in pairs:
+                for name, value in vars(part).items():
+                    if isinstance(value, keras.Variable):
+                        yield getattr(my_part, name), value
 
     def seed_unseeded(self, seed: int) -> None:
         """Have layers that draw from no generator of their own start from the seed."""
@@ -164,11 +181,12 @@ class CompiledNetwork:
         data : Dataset
             Images uint8 (n, h, w, c) and their labels.
         cache : bool
-            Whether the frozen part is to run now and what leaves it is to be kept. Otherwise it
-            runs whenever an image is needed.
+            Whether the frozen part, if it has learned weights, is to run now and what leaves it is
+            to be kept. Otherwise it runs whenever an image is needed.
         verbose : int or "auto"
             As for `progress`.
         """
+        cache = cache and self.has_features
         inputs = self._features(data.images, verbose) if cache else [tf.constant(data.images)]
         return Prepared(inputs, tf.constant(data.labels), cache)
 
@@ -189,7 +207,9 @@ class CompiledNetwork:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the probabilities float32 (n, classes) for images, uint8 (n, h, w, c)."""
-        return self._predict(self._features(images, verbose=0)).numpy()
+        if self.has_features:
+            return self._predict(self._features(images, verbose=0)).numpy()
+        return self._predict(self._run_frozen(tf.constant(images))).numpy()
 
     def head_inputs(self, data: Prepared) -> np.ndarray:
         """Return what the head gets in inference, (n, d)."""
@@ -197,8 +217,8 @@ class CompiledNetwork:
         return self._head_inputs(inputs).numpy()
 
     def feature_bytes(self, images: int) -> int:
-        """Return how many bytes the features of so many images take."""
-        return images * feature_cache.row_bytes(self._at_cut)
+        """Return how many bytes the features of so many images take, if they are kept."""
+        return images * feature_cache.row_bytes(self._at_cut) if self.has_features else 0
 
     def _features(self, images: np.ndarray, verbose) -> list:
         def run(batch):  # compiled only if something is missing
@@ -351,10 +371,39 @@ def signature(model) -> tuple:
         tuple(w.tobytes() for layer in preprocessing(backbone) for w in layer.get_weights()),
         tuple(layer.trainable for layer in sublayers(model)),
         tuple(weight.trainable for weight in model.weights),
-        tuple(type(weight.regularizer) for weight in model.trainable_weights),
-        head.units,
+        tuple(_describe(weight.regularizer) for weight in model.trainable_weights),
+        _configuration_of_head(head),
+        code_of(head),
         keras.config.dtype_policy().name,
     )
+
+
+def _parts(regularizer) -> list:
+    """Return a regularizer and those inside it, which count beside it; an empty list for None."""
+    if regularizer is None:
+        return []
+    inside = [it for it in vars(regularizer).values() if isinstance(it, _Regularizer)]
+    return [regularizer, *(part for it in inside for part in _parts(it))]
+
+
+def _describe(regularizer) -> tuple:
+    """Return what a regularizer computes, but for the values of its variables."""
+    found = []
+    for part in _parts(regularizer):
+        settings = {
+            name: np.asarray(value).tobytes() if hasattr(value, "__array__") else value
+            for name, value in vars(part).items()
+            if not isinstance(value, keras.Variable | _Regularizer)
+        }
+        # Two functions are the same if they are one object; what Keras makes, if it is set alike.
+        found.append((type(part) if isinstance(part, _Regularizer) else part, repr(settings)))
+    return tuple(found)
+
+
+def _configuration_of_head(head) -> str:
+    """Return what a head computes, but for how it started: so all algorithms share a network."""
+    config = head.get_config().items()
+    return repr({name: value for name, value in config if not name.endswith("_initializer")})
 
 
 def are_finite(weights: list) -> bool:
