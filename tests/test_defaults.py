@@ -43,7 +43,7 @@ def test_feature_reuse_is_level_with_logistic_regression_on_digits(on_digits, sh
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("world", "shots", "within"),
+    ("scenario", "shots", "within"),
     [
         # `make test` runs the one that was hardest to get right; -m slow runs the others.
         pytest.param("new_classes", 5, 0.015, marks=pytest.mark.slow),
@@ -55,18 +55,18 @@ def test_feature_reuse_is_level_with_logistic_regression_on_digits(on_digits, sh
         pytest.param("solar_cells", 20, 0.015, marks=pytest.mark.slow),
     ],
 )
-def test_feature_reuse_is_level_with_logistic_regression(world, shots, within):
+def test_feature_reuse_is_level_with_logistic_regression(scenario, shots, within):
     """Also where the features hardly tell the classes apart, so that the head has far to go.
 
     That is on the new classes with twenty images: there it is 1.2 points behind over these draws,
     with a standard error of 0.4; with half the epochs and a third of the rate it was 6.8.
     """
-    if world == "solar_cells":
+    if scenario == "solar_cells":
         pytest.importorskip("elpv_dataset")
     leads = []
     for seed in range(50, 62):
-        backbone = worlds.source(world, seed % len(worlds.SOURCES[world])).backbone
-        train, test = tc.few_shot(worlds.target(world).report, shots, seed=seed)
+        backbone = worlds.source(scenario, seed % len(worlds.SOURCES[scenario])).backbone
+        train, test = tc.few_shot(worlds.target(scenario).report, shots, seed=seed)
         found = tc.accuracy(tc.feature_reuse(backbone, train), test)
         leads.append(found - logistic_regression(backbone, train, test))
     assert abs(np.mean(leads)) < within

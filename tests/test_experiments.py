@@ -22,7 +22,7 @@ from transfer_course.networks.cloning import clone_with_fresh_weights
 
 TABLES = [name for name in tc.experiments.NAMES if not name.startswith("explorer_")]
 tables = pytest.mark.parametrize("name", TABLES)
-each_world = pytest.mark.parametrize("world", worlds.SHOTS)
+each_scenario = pytest.mark.parametrize("scenario", worlds.SHOTS)
 RESULTS = resources.files("transfer_course.experiments") / "results"
 
 
@@ -115,20 +115,20 @@ def test_reading_results_loads_no_tensorflow():
 # The worlds
 
 
-@each_world
-def test_no_image_and_no_group_is_in_both_parts_of_a_target(world):
-    parts = worlds.target(world)
+@each_scenario
+def test_no_image_and_no_group_is_in_both_parts_of_a_target(scenario):
+    parts = worlds.target(scenario)
     development, report = ({image.tobytes() for image in part.images} for part in parts)
     assert not development & report
     if parts.report.groups is not None:
         assert not set(parts.development.groups) & set(parts.report.groups)
 
 
-@each_world
-def test_the_report_has_images_for_all_shots_and_draws(world):
-    report = worlds.target(world).report
-    for shots in worlds.SHOTS[world]:
-        for episode in range(fair.EPISODES[world]):
+@each_scenario
+def test_the_report_has_images_for_all_shots_and_draws(scenario):
+    report = worlds.target(scenario).report
+    for shots in worlds.SHOTS[scenario]:
+        for episode in range(fair.EPISODES[scenario]):
             train, test = tc.few_shot(report, shots, seed=episode)
             assert len(train) == shots * len(report.class_names)
             assert set(test.labels) == set(range(len(report.class_names)))
@@ -150,10 +150,10 @@ def test_both_styles_of_emoji_are_divided_alike():
     assert places[0] == places[1]
 
 
-@each_world
-def test_what_was_chosen_is_the_best_on_the_tuning_draws(world):
-    table = tc.experiments.load(f"tuning_{world}")
-    for (method, shots), settings in fair.chosen(world).items():
+@each_scenario
+def test_what_was_chosen_is_the_best_on_the_tuning_draws(scenario):
+    table = tc.experiments.load(f"tuning_{scenario}")
+    for (method, shots), settings in fair.chosen(scenario).items():
         candidates = fair.CANDIDATES[method]
         rows = table[(table.method == method) & (table.shots <= shots)]
         rows = rows[rows.shots == rows.shots.max()]
@@ -177,9 +177,9 @@ def test_every_method_takes_as_many_steps_as_any_other(method, shots, steps, in_
     assert abs(int(model.optimizer.iterations) - steps) <= in_an_epoch / 2
 
 
-@pytest.mark.parametrize("world", ["digits", "new_classes", "emoji"])
-def test_a_source_still_does_its_own_task_and_a_fresh_network_does_not(world):
-    source = worlds.source(world, 0)
+@pytest.mark.parametrize("scenario", ["digits", "new_classes", "emoji"])
+def test_a_source_still_does_its_own_task_and_a_fresh_network_does_not(scenario):
+    source = worlds.source(scenario, 0)
     assert source.kept(source.backbone) > 0.9
     assert source.kept(clone_with_fresh_weights(source.backbone, seed=1)) < 0.5
 
@@ -196,7 +196,7 @@ def test_the_scores_of_a_draw_are_scikit_learns():
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-    point = {"world": "digits", "shots": 2, "source": 0, "episode": 3}
+    point = {"scenario": "digits", "shots": 2, "source": 0, "episode": 3}
     found = fair.measure(**point, method="majority")
     _, test = tc.few_shot(worlds.target("digits").report, 2, seed=3)
     most = pd.Series(test.labels).mode()[0]
@@ -235,7 +235,7 @@ def test_calibration_is_that_of_guo_et_al():
 
 def test_the_average_is_half_way_between_the_head_alone_and_the_head_first(monkeypatch):
     shift = tc.experiments.shift
-    monkeypatch.setattr(fair, "steps", lambda world, train: 4)
+    monkeypatch.setattr(fair, "steps", lambda scenario, train: 4)
     backbone, train = shift._start(1, 0)
     head_alone = tc.feature_reuse(backbone, train, epochs=2, verbose=0).get_weights()
     made = shift._head_first_and_averaged.__wrapped__(1, 0)

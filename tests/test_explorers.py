@@ -200,6 +200,30 @@ def test_a_position_in_the_address_is_the_position_and_nonsense_is_none():
     assert found == [None] * len(nonsense)
 
 
+def test_what_is_typed_is_taken_as_python_takes_it():
+    widget = tc.widgets.TransferExplorer()
+    positions = widget.about["positions"]
+    texts = ["1", " 0.5 ", "1e-4", "0", "20", "21", "-1", "2.5", "", " ", "0,5", "five", "Infinity"]
+    asked = [[control, text] for control in ("lam", "learning_rate", "shots") for text in texts]
+    found = in_node(
+        widget,
+        "at.asked.map(([control, text]) => module.parsed(control, text, at.positions))",
+        {"asked": asked, "positions": positions},
+    )
+    taken = 0
+    for (control, text), answer in zip(asked, found, strict=True):
+        try:
+            number = float(text)
+            whole = int(number) if number.is_integer() else number
+            widget.settings = {control: whole}
+        except (ValueError, TypeError, OverflowError):
+            assert "value" not in answer and "Please type a" in answer["complaint"]
+        else:
+            assert answer == {"value": widget.settings[control], "complaint": ""}
+            taken += 1
+    assert taken == 7 + 6 + 2
+
+
 @pytest.mark.parametrize("at", [AT, USUAL_RECIPE], ids=lambda at: at["method"])
 def test_the_csv_has_a_line_per_draw_and_epoch(at):
     widget = tc.widgets.TransferExplorer()
@@ -650,7 +674,7 @@ def test_a_control_with_one_position_is_not_shown(page, source, few):
     positions = state["about"]["positions"] | {"learning_rate": [0.001]}
     state["about"] = state["about"] | {"positions": positions}
     in_page(page, widget, VIEWS, state)
-    names = "() => [...views[0].querySelectorAll('.tc-slider span')].map(it => it.textContent)"
+    names = "() => [...views[0].querySelectorAll('.tc-slider label')].map(it => it.textContent)"
     shown = page.evaluate(names)
     assert len(shown) == 3
     assert "learning rate" not in shown
@@ -741,6 +765,32 @@ def test_a_view_shows_no_reply_to_another(views):
     assert second == before[1]
     assert "Computed just now" in origins(page)[0]
     assert "Training now" in origins(page)[1]
+
+
+@pytest.mark.browser
+def test_where_a_kernel_trains_a_value_between_the_positions_can_be_typed(views):
+    page, _ = views
+    view = page.locator(".tc-explorer").first
+    view.get_by_role("radio", name="L2-SP").check()
+    page.evaluate("() => window.sent.splice(0)")
+    field = view.get_by_label("λ, pull to the source: any value")
+    slider = view.get_by_role("slider", name="λ, pull to the source", exact=True)
+    field.fill("0,5")
+    field.press("Enter")
+    assert "Please type a number from 0 on" in field.evaluate("it => it.validationMessage")
+    assert page.evaluate("() => window.sent") == []
+    field.fill("0.5")
+    field.press("Enter")
+    assert field.evaluate("it => it.validationMessage") == ""
+    (sent,) = page.evaluate("() => window.sent")
+    assert sent["settings"]["lam"] == 0.5 and sent["runs"][0]["settings"]["lam"] == 0.5
+    assert slider.get_attribute("aria-valuetext") == "0.5"
+    slider.press("ArrowRight")
+    assert page.evaluate("() => window.sent.at(-1).settings.lam") == 1
+    assert field.input_value() == "1"
+    assert view.get_by_label("frozen, from the input up to: any value").is_hidden()
+    page.evaluate("() => happen('comm_live_update')")
+    assert field.is_hidden()  # nobody would train there
 
 
 @pytest.mark.browser

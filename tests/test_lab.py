@@ -217,6 +217,9 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
             "() => document.querySelector('.jp-mod-active')?.dataset.windowedListIndex"
         ), "the arrow keys have left the slider for another cell"
         moved(lambda: digits.get_by_role("radio", name="L2-SP").check())
+        between = digits.get_by_label("λ, pull to the source: any value")
+        between.fill("0.5")
+        moved(lambda: between.press("Enter"))
         moved(lambda: digits.get_by_role("button", name="Draw other shots").click())
         box = digits.locator("input[type=range]:enabled").nth(1).bounding_box()
         moved(lambda: page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2))

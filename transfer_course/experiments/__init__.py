@@ -7,7 +7,7 @@
 Each experiment is a module. ``points()`` lists its settings, ``measure(**point)`` trains networks
 with one of them, and the points at ``SPOT_CHECKS`` are measured again by the tests. The modules
 `explorer`, `tuning` and `fair` make several, such as ``explorer_digits`` and ``explorer_emoji``;
-their ``points`` take the scenario, or the world.
+their ``points`` take the scenario.
 
 ``python -m transfer_course.experiments`` measures everything again and replaces the results.
 ``python -m transfer_course.experiments.benchmark`` measures how fast the course is.

@@ -29,23 +29,23 @@ def points() -> list[dict]:
     Examples
     --------
     >>> points()[0]
-    {'world': 'digits', 'shots': 1, 'episode': 0, 'method': 'feature_reuse'}
+    {'scenario': 'digits', 'shots': 1, 'episode': 0, 'method': 'feature_reuse'}
     """
     return [
-        {"world": world, "shots": shots, "episode": episode, "method": method}
-        for world, numbers in SHOTS.items()
+        {"scenario": scenario, "shots": shots, "episode": episode, "method": method}
+        for scenario, numbers in SHOTS.items()
         for shots in numbers
-        for episode in range(fair.EPISODES[world])
+        for episode in range(fair.EPISODES[scenario])
         for method in METHODS
     ]
 
 
-def measure(world: str, shots: int, episode: int, method: str) -> dict[str, float]:
+def measure(scenario: str, shots: int, episode: int, method: str) -> dict[str, float]:
     """Learn from one draw, augmented.
 
     Parameters
     ----------
-    world : str
+    scenario : str
         A key of `SHOTS`.
     shots : int
         Training images per class.
@@ -59,12 +59,12 @@ def measure(world: str, shots: int, episode: int, method: str) -> dict[str, floa
     dict
         ``accuracy`` and ``balanced_accuracy`` on the images that were not drawn, from 0 to 1.
     """
-    train, test = tc.few_shot(worlds.target(world).report, shots, seed=episode)
-    backbone = worlds.source(world, 0).backbone
-    settings = fair.chosen(world)[method, shots]
-    if world == "emoji" and method == "fine_tune":
-        settings = settings | {"freeze": f"{backbone.name}/{worlds.FREEZE[world]}"}
-    model = fair.trained(world, method, settings, augmented(backbone), train, seed=episode)
+    train, test = tc.few_shot(worlds.target(scenario).report, shots, seed=episode)
+    backbone = worlds.source(scenario, 0).backbone
+    settings = fair.chosen(scenario)[method, shots]
+    if scenario == "emoji" and method == "fine_tune":
+        settings = settings | {"freeze": f"{backbone.name}/{worlds.FREEZE[scenario]}"}
+    model = fair.trained(scenario, method, settings, augmented(backbone), train, seed=episode)
     return scores_on(test, np.argmax(tc.predict(model, test.images), axis=1))
 
 

@@ -25,23 +25,23 @@ def points() -> list[dict]:
     Examples
     --------
     >>> points()[0]
-    {'world': 'digits', 'shots': 5, 'episode': 0, 'method': 'feature_reuse'}
+    {'scenario': 'digits', 'shots': 5, 'episode': 0, 'method': 'feature_reuse'}
     """
     return [
-        {"world": world, "shots": shots, "episode": episode, "method": method}
-        for world in worlds.SMALL
+        {"scenario": scenario, "shots": shots, "episode": episode, "method": method}
+        for scenario in worlds.SMALL
         for shots in (5, 20)
         for episode in range(10)
         for method in METHODS
     ]
 
 
-def measure(world: str, shots: int, episode: int, method: str) -> dict[str, float]:
+def measure(scenario: str, shots: int, episode: int, method: str) -> dict[str, float]:
     """Judge a method by one draw, without the other images and with them.
 
     Parameters
     ----------
-    world : str
+    scenario : str
         One of `worlds.SMALL`.
     shots : int
         Training images per class.
@@ -56,9 +56,9 @@ def measure(world: str, shots: int, episode: int, method: str) -> dict[str, floa
         ``cross_validated``, the share of the examples that was classified correctly while they were
         held out, and ``accuracy`` on the images that were not drawn; both from 0 to 1.
     """
-    seeds = worlds.SOURCES[world]
-    backbone = worlds.source(world, seeds[episode % len(seeds)]).backbone
-    train, test = tc.few_shot(worlds.target(world).report, shots, seed=episode)
+    seeds = worlds.SOURCES[scenario]
+    backbone = worlds.source(scenario, seeds[episode % len(seeds)]).backbone
+    train, test = tc.few_shot(worlds.target(scenario).report, shots, seed=episode)
     choice = tc.choose([getattr(tc, method)], backbone, train, seed=episode)
     return {
         "cross_validated": choice.table.accuracy[method],

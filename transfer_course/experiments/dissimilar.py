@@ -1,9 +1,9 @@
 """Does L2-SP help if the source task is unrelated? L2-SP from two sources.
 
 Both sources are `small_cnn`, trained on images of MNIST: one was asked which digit it is, the other
-how much ink there is (chapter 2). The target is that of the world "digits", on its images for the
-report. Each row is one draw (an episode), one source and one value of λ, where 0 is fine-tuning.
-Steps and settings are those of `lambda_by_labels`.
+how much ink there is (chapter 2). The target is that of the scenario "digits", on its images for
+the report. Each row is one draw (an episode), one source and one value of λ, where 0 is
+fine-tuning. Steps and settings are those of `lambda_by_labels`.
 
 The 240 rows take ten minutes of processor time.
 """

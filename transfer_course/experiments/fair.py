@@ -1,17 +1,17 @@
 """Feature reuse, fine-tuning, L2-SP and their baselines, compared fairly.
 
-Each of the four `worlds` has two tables. ``tuning_digits`` and the like are measured on images and
-draws for development: what each method reaches with four candidates of its own settings.
-``fair_digits`` and the like are measured on the other images, each method with the candidate that
-was best for that number of shots. All methods that train take the same number of `steps`, rounded
-to whole epochs. From twenty images per class on it is larger, since the smaller one leaves every
-method unfinished there.
+Each of the four scenarios in `worlds` has two tables. ``tuning_digits`` and the like are measured
+on images and draws for development: what each method reaches with five learning rates of its own,
+L2-SP with four strengths of its pull at each of them. ``fair_digits`` and the like are measured on
+the other images, each method with the candidate that was best for that number of shots. All methods
+that train take the same number of `steps`, rounded to whole epochs. From twenty images per class on
+it is larger, since the smaller one leaves every method unfinished there.
 
 Baselines have nothing to choose: class means and scikit-learn's logistic regression at its
 defaults (C = 1), both on the source's features; the source's own head, which needs no label, where
 the classes agree; and the most frequent class of the test set.
 
-A world takes ten minutes to an hour::
+A scenario takes ten minutes to an hour::
 
     python -m transfer_course.experiments tuning_digits fair_digits
 """
@@ -28,14 +28,19 @@ from transfer_course.evaluation.comparison import scores_on
 from transfer_course.experiments import _results, worlds
 
 BATCH = 32
+RATES = {
+    "from_scratch": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+    "feature_reuse": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+    "fine_tune": (3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+}
 CANDIDATES = {
-    "from_scratch": [{"learning_rate": rate} for rate in (3e-4, 1e-3, 3e-3, 1e-2)],
-    "feature_reuse": [{"learning_rate": rate} for rate in (3e-3, 1e-2, 3e-2, 1e-1)],
-    "fine_tune": [{"learning_rate": rate} for rate in (1e-4, 3e-4, 1e-3, 3e-3)],
+    method: [{"learning_rate": rate} for rate in rates] for method, rates in RATES.items()
+} | {
     "l2_sp": [
         {"learning_rate": rate, "alpha": alpha}
-        for rate, alpha in ((3e-3, 0.01), (3e-4, 1), (1e-3, 0.1), (1e-3, 1))
-    ],
+        for rate in RATES["fine_tune"]
+        for alpha in (0.01, 0.1, 1, 10)
+    ]
 }
 BASELINES = ["class_means", "logistic_regression", "source_head", "majority"]
 WITHOUT_SOURCE = ["from_scratch", "majority"]  # alike for each source, so measured once
@@ -43,12 +48,12 @@ EPISODES = {"digits": 20, "new_classes": 20, "emoji": 10, "solar_cells": 10}  # 
 SPOT_CHECKS = {"digits": [1, 4, 802], "new_classes": [1], "emoji": [0, 3], "solar_cells": [3]}
 
 
-def points(world: str) -> list[dict]:
-    """Return the arguments of `measure` for each row of the results of a world.
+def points(scenario: str) -> list[dict]:
+    """Return the arguments of `measure` for each row of the results of a scenario.
 
     Parameters
     ----------
-    world : str
+    scenario : str
         One of those in `worlds`.
 
     Returns
@@ -58,27 +63,31 @@ def points(world: str) -> list[dict]:
     Examples
     --------
     >>> points("digits")[0]
-    {'world': 'digits', 'shots': 1, 'source': 0, 'episode': 0, 'method': 'from_scratch'}
+    {'scenario': 'digits', 'shots': 1, 'source': 0, 'episode': 0, 'method': 'from_scratch'}
     """
-    names = [*worlds.methods(world), *BASELINES]
-    if world != "digits":
-        names.remove("source_head")
+    baselines = [name for name in BASELINES if scenario == "digits" or name != "source_head"]
     return [
-        {"world": world, "shots": shots, "source": source, "episode": episode, "method": method}
-        for shots in worlds.SHOTS[world]
-        for source in worlds.SOURCES[world]
-        for episode in range(EPISODES[world])
-        for method in names
+        {
+            "scenario": scenario,
+            "shots": shots,
+            "source": source,
+            "episode": episode,
+            "method": method,
+        }
+        for shots in worlds.SHOTS[scenario]
+        for source in worlds.SOURCES[scenario]
+        for episode in range(EPISODES[scenario])
+        for method in [*worlds.methods(scenario, shots), *baselines]
         if source == 0 or method not in WITHOUT_SOURCE
     ]
 
 
-def measure(world: str, shots: int, source: int, episode: int, method: str) -> dict[str, float]:
+def measure(scenario: str, shots: int, source: int, episode: int, method: str) -> dict[str, float]:
     """Learn from one draw of the images for the report, with the settings that were chosen.
 
     Parameters
     ----------
-    world : str
+    scenario : str
         One of those in `worlds`.
     shots : int
         Training images per class.
@@ -97,8 +106,8 @@ def measure(world: str, shots: int, source: int, episode: int, method: str) -> d
         digits those that it names, and of about 100 of the target's images those for which Lite0
         gives the answer that it gave before. All from 0 to 1.
     """
-    start = worlds.source(world, source)
-    train, test = tc.few_shot(worlds.target(world).report, shots, seed=episode)
+    start = worlds.source(scenario, source)
+    train, test = tc.few_shot(worlds.target(scenario).report, shots, seed=episode)
     if method == "majority":
         return _scores(test, np.full(len(test), np.bincount(test.labels).argmax()), np.nan, start)
     if method == "logistic_regression":
@@ -112,19 +121,19 @@ def measure(world: str, shots: int, source: int, episode: int, method: str) -> d
     elif method == "source_head":
         model = tc.source_head(start.backbone, train, source=start.model)
     else:
-        settings = chosen(world)[method, shots]
-        model = trained(world, method, settings, start.backbone, train, seed=episode)
+        settings = chosen(scenario)[method, shots]
+        model = trained(scenario, method, settings, start.backbone, train, seed=episode)
     guesses = tc.predict(model, test.images).argmax(axis=1)
     fitted = tc.accuracy(model, train)
     return _scores(test, guesses, fitted, start, model.get_layer("backbone"))
 
 
-def trained(world: str, method: str, settings: dict, backbone, train: Dataset, seed: int):
+def trained(scenario: str, method: str, settings: dict, backbone, train: Dataset, seed: int):
     """Return what a method makes of examples in about as many `steps` as any other.
 
     Parameters
     ----------
-    world : str
+    scenario : str
         One of those in `worlds`.
     method : str
         A key of `CANDIDATES`.
@@ -141,18 +150,17 @@ def trained(world: str, method: str, settings: dict, backbone, train: Dataset, s
     -------
     keras.Sequential
     """
-    settings = {"epochs": epochs(train, steps(world, train))} | settings
+    settings = {"epochs": epochs(train, steps(scenario, train))} | settings
     if method in ("fine_tune", "l2_sp"):
-        settings = {"freeze": worlds.FREEZE[world]} | settings
+        settings = {"freeze": worlds.FREEZE[scenario]} | settings
     algorithm = getattr(tc, method)
     return algorithm(backbone, train, batch_size=BATCH, seed=seed, verbose=0, **settings)
 
 
-def steps(world: str, train: Dataset) -> int:
+def steps(scenario: str, train: Dataset) -> int:
     """Return how many steps all methods take: more from twenty images per class on."""
-    if world not in worlds.SMALL:
-        return 100
-    return 200 if len(train) < 20 * len(train.class_names) else 600
+    few = len(train) < 20 * len(train.class_names)
+    return (200 if scenario in worlds.SMALL else 100) * (1 if few else 3)
 
 
 def epochs(train: Dataset, steps: int) -> int:
@@ -161,12 +169,12 @@ def epochs(train: Dataset, steps: int) -> int:
 
 
 @cache
-def chosen(world: str) -> dict[tuple[str, int], dict]:
+def chosen(scenario: str) -> dict[tuple[str, int], dict]:
     """Return the best candidate of each method at each number of shots, on the tuning draws.
 
     Parameters
     ----------
-    world : str
+    scenario : str
         One of those in `worlds`.
 
     Returns
@@ -175,14 +183,14 @@ def chosen(world: str) -> dict[tuple[str, int], dict]:
         Method and shots to settings. Of candidates that are level the first; where development has
         too few images for so many shots, what is best with fewer.
     """
-    table = _results.load(f"tuning_{world}")
+    table = _results.load(f"tuning_{scenario}")
     means = table.groupby(["method", "shots", "candidate"]).balanced_accuracy.mean()
     highest = means.groupby(["method", "shots"]).transform("max")
     # The table has four decimals, so means that are level can differ by 0.0001.
     best = (means > highest - 1.5e-4).astype(int).groupby(["method", "shots"]).idxmax()
     found = {}
-    for method in worlds.methods(world):
-        for shots in worlds.SHOTS[world]:
+    for shots in worlds.SHOTS[scenario]:
+        for method in worlds.methods(scenario, shots):
             nearest = max(known for known in best[method].index if known <= shots)
             found[method, shots] = CANDIDATES[method][best[method, nearest][2]]
     return found

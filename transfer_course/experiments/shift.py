@@ -2,12 +2,12 @@
 
 EfficientNet-Lite0 learns from colour emoji, and is tested on other emoji twice: in colour, as it
 has learned them, and as line drawings, a style that it has not. The images are those for the report
-of the world "emoji" in `worlds`, and the settings those that `fair` chose for it on others. Beside
-the three algorithms there are
+of the scenario "emoji" in `worlds`, and the settings those that `fair` chose for it on others.
+Beside the three algorithms there are
 
 - head first (Kumar et al. 2022, LP-FT): for half of the steps the head is trained on the frozen
   network (β = 0), then head and last blocks, at the learning rate that was chosen for fine-tuning;
-- averaged (Wortsman et al. 2021, WiSE-FT): the mean of the weights before and after the second half
+- averaged (Wortsman et al. 2022, WiSE-FT): the mean of the weights before and after the second half
   of "head first".
 
 Each row is one draw (an episode), one method and one style of the test. It takes ten minutes of

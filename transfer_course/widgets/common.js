@@ -27,29 +27,53 @@ function input(parent, attributes) {
   return element(parent, "input", { ...attributes, ...OWN_KEYS });
 }
 
-// A slider over named positions. `moved` is called with the new position's index.
-function slider(parent, label, names, start, moved) {
-  const box = element(parent, "label", { class: "tc-slider" });
-  element(box, "span", {}, label);
-  const shown = element(box, "b"); // not an output: the label would be that one's
+// A slider over named positions. `moved` is called with the new position's index. Where `typed` is
+// given, `accept` puts a field beside the label, for what lies between the positions: `typed` gets
+// its text, and answers with what is wrong with it, or "".
+function slider(parent, label, names, start, moved, typed = null) {
+  const box = element(parent, "div", { class: "tc-slider" });
+  const id = `tc-${Math.random().toString(36).slice(2)}`;
+  element(box, "label", { for: id }, label);
+  const shown = element(box, "b");
+  const field = input(box, { type: "text", inputmode: "decimal", "aria-label": `${label}: any value` });
   const unused = element(box, "small", { hidden: "" }, "not used by this method");
-  const range = input(box, { type: "range", min: 0, max: names.length - 1, step: 1 });
+  const range = input(box, { type: "range", id, min: 0, max: names.length - 1, step: 1 });
+  let [isUsed, isOpen] = [true, false];
+  const arrange = () => {
+    range.disabled = !isUsed;
+    unused.hidden = isUsed;
+    shown.hidden = !isUsed || isOpen;
+    field.hidden = !isUsed || !isOpen;
+  };
   const show = (index, text = names[index]) => {
     range.value = index;
     shown.textContent = text;
+    if (document.activeElement !== field) field.value = text;
     range.setAttribute("aria-valuetext", text);
   };
+  arrange();
   show(start);
   range.addEventListener("input", () => {
     show(Number(range.value));
     moved(Number(range.value));
   });
+  field.addEventListener("input", () => field.setCustomValidity(""));
+  const take = () => {
+    field.setCustomValidity(typed(field.value));
+    field.reportValidity();
+  };
+  field.addEventListener("change", take);
+  // JupyterLab keeps Enter from ending the input, so that there is no change.
+  field.addEventListener("keydown", event => event.key === "Enter" && take());
   return {
     show,
     use: used => {
-      range.disabled = !used;
-      unused.hidden = used;
-      shown.hidden = !used;
+      isUsed = used;
+      arrange();
+    },
+    accept: open => {
+      isOpen = open && typed !== null;
+      arrange();
     },
   };
 }

@@ -78,6 +78,18 @@ function read(text, positions) {
   return Object.keys(positions).every(name => positions[name].includes(settings[name])) ? settings : null;
 }
 
+// The number that a text is, or why it is none for this control: see TransferExplorer.settings.
+function parsed(control, text, { shots }) {
+  const value = text.trim() ? Number(text) : NaN;
+  const most = shots.at(-1);
+  const [isFine, wish] = {
+    lam: [value >= 0, "a number from 0 on, such as 0.5"],
+    learning_rate: [value > 0, "a number above 0, such as 0.002"],
+    shots: [Number.isInteger(value) && 1 <= value && value <= most, `a whole number from 1 to ${most}`],
+  }[control];
+  return isFine && value < Infinity ? { value, complaint: "" } : { complaint: `Please type ${wish}.` };
+}
+
 function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -37,10 +37,17 @@ function render({ model, el }) {
   for (const [control, label] of Object.entries(LABELS)) {
     if (positions[control].length === 1) continue; // nothing to choose
     const names = positions[control].map(place => shown(control, place));
-    sliders[control] = slider(controls, label, names, 0, index => {
+    const go = place => {
       along = control;
-      move({ [control]: positions[control][index] });
-    });
+      move({ [control]: place });
+    };
+    const typed = text => {
+      const { value, complaint } = parsed(control, text, positions);
+      if (!complaint && value !== state.settings[control]) go(value);
+      return complaint;
+    };
+    const taken = control === "freeze" ? null : typed;
+    sliders[control] = slider(controls, label, names, 0, index => go(positions[control][index]), taken);
   }
   const buttons = element(controls, "div", { class: "tc-buttons" });
   button(buttons, "Draw other shots", () => {
@@ -137,6 +144,7 @@ function render({ model, el }) {
       const near = positions[control].findLastIndex(each => each <= place);
       const index = control === "freeze" ? positions.freeze.indexOf(place) : Math.max(0, near);
       sliders[control].show(index, shown(control, place));
+      sliders[control].accept(isThere()); // without a kernel there is nothing between the positions
       const method = settings.method;
       // Where all is frozen the depth still matters, or there would be no way back.
       sliders[control].use(matters(control, control === "freeze" ? { method } : settings));
@@ -295,4 +303,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render, keyOf, unpack, interval, response, written, read, csv };
+export default { render, keyOf, unpack, interval, response, written, read, parsed, csv };

@@ -39,8 +39,9 @@ class TransferExplorer(anywidget.AnyWidget):
     """Sliders for how a source network is transferred, and what comes of it.
 
     With a kernel each move trains for real, in the background: the curve grows, a newer position
-    stops the older run at its next chunk, and other cells run meanwhile. Without one, as on the
-    published page, the same controls show a grid of runs made beforehand. The page says which.
+    stops the older run at its next chunk, and other cells run meanwhile. A value between those of a
+    slider can be typed. Without one, as on the published page, the same controls show a grid of
+    runs made beforehand. The page says which.
     Displayed twice, it has controls of its own in each place, whose runs take turns.
 
     Parameters
