@@ -45,7 +45,7 @@ serve: $(READY) ## show the site in your browser, and again after each change
 notebooks: $(READY) ## run all notebooks and save them with their outputs
 	@$(RUN) book/execute.py
 
-tables: $(READY) ## measure the results of all experiments again: seven hours
+tables: $(READY) ## measure the results of all experiments again: eight hours
 	@$(RUN) -m transfer_course.experiments
 
 grid: $(READY) ## measure again what the explorers show without a kernel: two or three hours

@@ -479,7 +479,7 @@ def test_explorers_answer_to_keyboard_and_mouse_without_a_kernel(scheme, address
                 changes(explorer, lambda: methods.first.click(), "a method, by mouse")  # noqa: B023
                 explorer.get_by_role("radio", name="L2-SP").check()
             for slider in explorer.get_by_role("slider").all():
-                name = slider.evaluate("it => it.closest('label').textContent")
+                name = slider.evaluate("it => it.labels[0].textContent")
                 slider.focus()
                 page.keyboard.press("Home")
                 changes(explorer, lambda: page.keyboard.press("ArrowRight"), f"{name}, by keyboard")

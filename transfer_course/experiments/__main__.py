@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(
         prog="python -m transfer_course.experiments",
-        description="Measure experiments again and replace their results. All of them take seven "
+        description="Measure experiments again and replace their results. All of them take eight "
         "hours or so, none more than two.",
         epilog="The results of an experiment that is interrupted stay as they were, and the next "
         "call goes on with it: what it has measured is in a file NAME.part beside them.",

@@ -1,6 +1,6 @@
 """The balanced accuracy of each candidate setting on the images for development.
 
-`fair` chooses its settings from these tables. A scenario takes five to twenty minutes.
+`fair` chooses its settings from these tables. A scenario takes a quarter to half an hour.
 """
 
 import transfer_course as tc
