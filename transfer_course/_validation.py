@@ -182,6 +182,26 @@ def describe(value) -> str:
     return text if short else f"<{type(value).__name__}>"
 
 
+def describe_size(shape: tuple) -> str:
+    """Return the shape of an image in words, with a question mark where any length will do.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        Without the axis of the images.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> describe_size((28, 28, 1)), describe_size((None, None, 3))
+    ('28x28x1', '?x?x3')
+    """
+    return "x".join("?" if length is None else str(length) for length in shape)
+
+
 def describe_type(value) -> str:
     """Return the type of a value in words.
 

@@ -6,7 +6,13 @@ from typing import TypedDict
 import numpy as np
 
 from transfer_course._backend import keras
-from transfer_course._validation import check_int, check_number, describe, describe_type
+from transfer_course._validation import (
+    check_int,
+    check_number,
+    describe,
+    describe_size,
+    describe_type,
+)
 from transfer_course.datasets.dataset import Dataset
 
 _INT32 = 2**31 - 1  # TensorFlow takes no larger seed or batch size
@@ -135,8 +141,9 @@ def _check_input(backbone, data: Dataset) -> None:
         elif (size[2], expected[-1]) == (3, 1):
             advice.append("make grey ones with images.mean(axis=-1, keepdims=True).astype('uint8')")
         raise ValueError(
-            f"the backbone takes images of {_size(expected)}, but these are {_size(size)}: "
-            + ", and ".join(advice or [f"build a backbone for {_size(size)}"])
+            f"the backbone takes images of {describe_size(expected)}, but these are "
+            f"{describe_size(size)}: "
+            + ", and ".join(advice or [f"build a backbone for {describe_size(size)}"])
         )
 
 
@@ -151,7 +158,7 @@ def _check_features(backbone) -> None:
         )
     if len(output.shape) != 2:
         raise ValueError(
-            f"{one_vector} {_size(output.shape[1:]) or 'a single number'}: "
+            f"{one_vector} {describe_size(output.shape[1:]) or 'a single number'}: "
             "end it with GlobalAveragePooling2D or Flatten"
         )
     if _ends_in_softmax(backbone):
@@ -209,7 +216,3 @@ def _names(loss) -> list[str]:
             return []
     names = (getattr(loss, "__name__", ""), getattr(loss, "name", ""), type(loss).__name__)
     return [str(name).replace("_", "").lower() for name in names]
-
-
-def _size(shape: tuple) -> str:
-    return "x".join(map(str, shape))

@@ -8,7 +8,7 @@ import numpy as np
 
 from transfer_course._backend import keras
 from transfer_course._progress import progress
-from transfer_course._validation import as_path, check_choice, describe_type
+from transfer_course._validation import as_path, check_choice, describe_size, describe_type
 from transfer_course.datasets.dataset import Dataset, as_images
 from transfer_course.datasets.photo import UnreadableImage, read_photo
 from transfer_course.networks.classifier import class_names, is_classifier
@@ -88,13 +88,9 @@ def _check_images(model, images) -> None:
     fits = [one in (None, other) for one, other in zip(expected, size, strict=False)]
     if len(expected) != len(size) or not all(fits):
         raise ValueError(
-            f"the model takes images of {_size(expected)}, but these are {_size(size)}: "
-            "use images like those that it was trained on"
+            f"the model takes images of {describe_size(expected)}, but these are "
+            f"{describe_size(size)}: use images like those that it was trained on"
         )
-
-
-def _size(shape: tuple) -> str:
-    return "x".join("?" if length is None else str(length) for length in shape)
 
 
 def _in_parts(function, images, size: int) -> np.ndarray:

@@ -7,11 +7,10 @@ and steps are those of `fair`, for the first source network: so a row of ``fair_
 The 160 rows take half an hour of processor time.
 """
 
-import numpy as np
-
 import transfer_course as tc
 from transfer_course._backend import keras
 from transfer_course.evaluation.comparison import scores_on
+from transfer_course.evaluation.prediction import guesses
 from transfer_course.experiments import fair, worlds
 
 SHOTS = {"digits": (1, 5, 20), "emoji": (1, 5)}
@@ -65,7 +64,7 @@ def measure(scenario: str, shots: int, episode: int, method: str) -> dict[str, f
     if scenario == "emoji" and method == "fine_tune":
         settings = settings | {"freeze": f"{backbone.name}/{worlds.FREEZE[scenario]}"}
     model = fair.trained(scenario, method, settings, augmented(backbone), train, seed=episode)
-    return scores_on(test, np.argmax(tc.predict(model, test.images), axis=1))
+    return scores_on(test, guesses(model, test))
 
 
 def augmented(backbone):

@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 import transfer_course as tc
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.evaluation.comparison import scores_on
+from transfer_course.evaluation.prediction import guesses
 from transfer_course.experiments import _results, worlds
 
 BATCH = 32
@@ -114,8 +115,8 @@ def measure(scenario: str, shots: int, source: int, episode: int, method: str) -
         head = LogisticRegression(max_iter=3000)
         features = start.backbone.predict(train.images, verbose=0)
         head.fit(features, train.labels)
-        guesses = head.predict(start.backbone.predict(test.images, verbose=0))
-        return _scores(test, guesses, head.score(features, train.labels), start)
+        said = head.predict(start.backbone.predict(test.images, verbose=0))
+        return _scores(test, said, head.score(features, train.labels), start)
     if method == "class_means":
         model = tc.class_means(start.backbone, train)
     elif method == "source_head":
@@ -123,9 +124,8 @@ def measure(scenario: str, shots: int, source: int, episode: int, method: str) -
     else:
         settings = chosen(scenario)[method, shots]
         model = trained(scenario, method, settings, start.backbone, train, seed=episode)
-    guesses = tc.predict(model, test.images).argmax(axis=1)
     fitted = tc.accuracy(model, train)
-    return _scores(test, guesses, fitted, start, model.get_layer("backbone"))
+    return _scores(test, guesses(model, test), fitted, start, model.get_layer("backbone"))
 
 
 def trained(scenario: str, method: str, settings: dict, backbone, train: Dataset, seed: int):
@@ -196,8 +196,8 @@ def chosen(scenario: str) -> dict[tuple[str, int], dict]:
     return found
 
 
-def _scores(test: Dataset, guesses, train_accuracy: float, start, backbone=None) -> dict:
-    return scores_on(test, guesses) | {
+def _scores(test: Dataset, said, train_accuracy: float, start, backbone=None) -> dict:
+    return scores_on(test, said) | {
         "train_accuracy": float(train_accuracy),
         "kept": start.kept(start.backbone if backbone is None else backbone),
     }

@@ -5,6 +5,7 @@
 
 import transfer_course as tc
 from transfer_course.evaluation.comparison import scores_on
+from transfer_course.evaluation.prediction import guesses
 from transfer_course.experiments import fair, worlds
 
 EPISODES = {"digits": 6, "new_classes": 6, "emoji": 4, "solar_cells": 4}
@@ -74,5 +75,5 @@ def measure(
     train, test = tc.few_shot(worlds.target(scenario).development, shots, seed=seed)
     settings = fair.CANDIDATES[method][candidate]
     model = fair.trained(scenario, method, settings, backbone, train, seed=seed)
-    scores = scores_on(test, tc.predict(model, test.images).argmax(axis=1))
+    scores = scores_on(test, guesses(model, test))
     return {"balanced_accuracy": scores["balanced_accuracy"]}

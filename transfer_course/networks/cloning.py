@@ -174,7 +174,7 @@ def _pairs(source, target) -> list[tuple]:
 
 
 def _copy_regularizers(source, target) -> None:
-    """Give each weight the regularizer of the original, whoever has set it there.
+    """Give each weight the regularizer of the original, wherever it was set.
 
     The penalty of L2-SP belongs to one training: of that, what the weight had before.
     """

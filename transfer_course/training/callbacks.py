@@ -4,7 +4,7 @@ from collections.abc import Collection
 from numbers import Integral
 
 from transfer_course._backend import keras
-from transfer_course._validation import describe, describe_type
+from transfer_course._validation import describe, describe_size, describe_type
 from transfer_course.datasets.dataset import Dataset
 
 _BATCH_HOOKS = [
@@ -73,7 +73,7 @@ def check_validation(data, train: Dataset, freq, epochs: int) -> set[int]:
             f"validation_data must be a Dataset, got {describe_type(data)}: hand in the test set "
             f"of train, test = tc.few_shot(dataset, shots), or tc.Dataset(images, labels, names)"
         )
-    sizes = ["x".join(map(str, it.images.shape[1:])) for it in (data, train)]
+    sizes = [describe_size(it.images.shape[1:]) for it in (data, train)]
     if sizes[0] != sizes[1]:
         raise ValueError(
             f"validation_data has images of {sizes[0]}, but the examples to train on are "

@@ -28,8 +28,9 @@ function input(parent, attributes) {
 }
 
 // A slider over named positions. `moved` is called with the new position's index. Where `typed` is
-// given, `accept` puts a field beside the label, for what lies between the positions: `typed` gets
-// its text, and answers with what is wrong with it, or "".
+// given, there can be a field beside the label, for what lies between the positions: `typed` gets its
+// text, and answers with what is wrong with it, or "". `use` says whether the slider counts for
+// anything now, and whether that field is there.
 function slider(parent, label, names, start, moved, typed = null) {
   const box = element(parent, "div", { class: "tc-slider" });
   const id = `tc-${Math.random().toString(36).slice(2)}`;
@@ -38,12 +39,11 @@ function slider(parent, label, names, start, moved, typed = null) {
   const field = input(box, { type: "text", inputmode: "decimal", "aria-label": `${label}: any value` });
   const unused = element(box, "small", { hidden: "" }, "not used by this method");
   const range = input(box, { type: "range", id, min: 0, max: names.length - 1, step: 1 });
-  let [isUsed, isOpen] = [true, false];
-  const arrange = () => {
+  const use = (isUsed, isOpen) => {
     range.disabled = !isUsed;
     unused.hidden = isUsed;
-    shown.hidden = !isUsed || isOpen;
-    field.hidden = !isUsed || !isOpen;
+    field.hidden = !(isUsed && isOpen && typed);
+    shown.hidden = !isUsed || !field.hidden;
   };
   const show = (index, text = names[index]) => {
     range.value = index;
@@ -51,7 +51,7 @@ function slider(parent, label, names, start, moved, typed = null) {
     if (document.activeElement !== field) field.value = text;
     range.setAttribute("aria-valuetext", text);
   };
-  arrange();
+  use(true, false);
   show(start);
   range.addEventListener("input", () => {
     show(Number(range.value));
@@ -65,17 +65,7 @@ function slider(parent, label, names, start, moved, typed = null) {
   field.addEventListener("change", take);
   // JupyterLab keeps Enter from ending the input, so that there is no change.
   field.addEventListener("keydown", event => event.key === "Enter" && take());
-  return {
-    show,
-    use: used => {
-      isUsed = used;
-      arrange();
-    },
-    accept: open => {
-      isOpen = open && typed !== null;
-      arrange();
-    },
-  };
+  return { show, use };
 }
 
 function button(parent, text, pressed) {

@@ -144,10 +144,10 @@ function render({ model, el }) {
       const near = positions[control].findLastIndex(each => each <= place);
       const index = control === "freeze" ? positions.freeze.indexOf(place) : Math.max(0, near);
       sliders[control].show(index, shown(control, place));
-      sliders[control].accept(isThere()); // without a kernel there is nothing between the positions
       const method = settings.method;
       // Where all is frozen the depth still matters, or there would be no way back.
-      sliders[control].use(matters(control, control === "freeze" ? { method } : settings));
+      const isUsed = matters(control, control === "freeze" ? { method } : settings);
+      sliders[control].use(isUsed, isThere()); // without a kernel nothing lies between the positions
     }
     pin.textContent = pinned ? "Unpin" : "Pin this run";
     drawResponse();
