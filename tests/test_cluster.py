@@ -86,7 +86,7 @@ def test_a_cluster_fills_the_same_table(compare, methods, table, cluster, tmp_pa
     assert_same_elsewhere(compare, methods, table, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_stop_does_not_wait_for_other_processes(compare, two_processes, tmp_path, capsys):
     file = tmp_path / "runs.csv"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored

@@ -1,6 +1,7 @@
 """The explorers: their arithmetic and names against Python's, the grid against new runs, and moves
 against the rule that the last one wins. How they look to a reader is in test_book and test_lab."""
 
+import base64
 import io
 import itertools
 import json
@@ -13,6 +14,9 @@ import time
 from contextvars import ContextVar, copy_context
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
+from xml.etree import ElementTree
 
 import nbformat
 import numpy as np
@@ -22,12 +26,14 @@ import pytest
 from browser import chromium, new_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy import stats
 
 import transfer_course as tc
 from transfer_course import linear_theory
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.experiments import explorer, scenarios
+from transfer_course.widgets import transfer
 
 SCENARIOS = list(scenarios.NAMES)
 HAS_SOLAR_CELLS = find_spec("elpv_dataset") is not None
@@ -48,6 +54,9 @@ def no_solar_cells_needed_where_they_are_left_out(request):
 def page():
     with chromium() as browser, new_page(browser) as (page, trouble):
         page.goto("about:blank")
+        # What JupyterLab has for its outputs, and the explorers have to undo.
+        page.add_style_tag(content='[class^="jp-OutputArea"] { overflow: auto; }')
+        page.add_style_tag(content=str(tc.widgets.TransferExplorer()._css))
         yield page
     assert trouble == []
 
@@ -204,6 +213,7 @@ def test_what_is_typed_is_taken_as_python_takes_it():
     widget = tc.widgets.TransferExplorer()
     positions = widget.about["positions"]
     texts = ["1", " 0.5 ", "1e-4", "0", "20", "21", "-1", "2.5", "", " ", "0,5", "five", "Infinity"]
+    texts += ["3e38", "1e39"]  # what a float32 holds, and what it does not
     asked = [[control, text] for control in ("lam", "learning_rate", "shots") for text in texts]
     found = in_node(
         widget,
@@ -221,7 +231,20 @@ def test_what_is_typed_is_taken_as_python_takes_it():
         else:
             assert answer == {"value": widget.settings[control], "complaint": ""}
             taken += 1
-    assert taken == 7 + 6 + 2
+    assert taken == 8 + 7 + 2
+
+
+def test_the_position_next_to_one_is_the_nearest_by_ratio():
+    widget = tc.widgets.TransferExplorer()
+    found = in_node(
+        widget,
+        "at.between.map(it => module.nearest(it, at.positions))",
+        {
+            "between": [AT | {"lam": lam, "shots": shots} for lam, shots in ((1.9, 3), (0, 20))],
+            "positions": widget.about["positions"],
+        },
+    )
+    assert found == [AT | {"lam": 3, "shots": 2}, AT | {"lam": 0.01, "shots": 20}]
 
 
 @pytest.mark.parametrize("at", [AT, USUAL_RECIPE], ids=lambda at: at["method"])
@@ -316,6 +339,26 @@ def test_new_draws_confirm_one_of_the_two_finds_that_question_15_tells_of():
     assert abs(lead["block13"].mean()) < 0.02
 
 
+@pytest.mark.parametrize(
+    ("scenario", "counts", "draws"),
+    [
+        ("digits", [4, 5, 9, 5, 3], 5),
+        ("new_classes", [4, 5, 9, 5, 3], 3),
+        ("emoji", [3, 3, 7, 3, 2], 5),
+        ("solar_cells", [3, 3, 7, 3, 1], 3),
+    ],
+)
+def test_the_controls_offer_as_many_positions_as_planned(scenario, counts, draws):
+    it = scenarios.scenario(scenario)
+    assert list(it.positions) == ["method", "freeze", "lam", "shots", "learning_rate"]
+    assert [len(set(places)) for places in it.positions.values()] == counts
+    assert it.draws == draws
+    for name in ("lam", "shots", "learning_rate"):
+        assert it.positions[name] == sorted(it.positions[name])
+    assert all(it.start[name] in places for name, places in it.positions.items())
+    assert list(it.freeze_names) == it.positions["freeze"]
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_source_is_loaded_once_for_all_runs(scenario):
     assert scenarios.scenario(scenario).source() is scenarios.scenario(scenario).source()
@@ -335,6 +378,49 @@ def test_no_test_image_is_ever_drawn(scenario):
 def test_what_is_embedded_stays_small(scenario):
     widget = tc.widgets.TransferExplorer(scenario)
     assert len(json.dumps(widget.get_state(), default=repr)) < 400_000
+
+
+COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
+
+
+def coloured(names, height, width):
+    return np.stack([np.full((height, width, 3), COLOURS[name], np.uint8) for name in names])
+
+
+@pytest.fixture
+def colours():
+    """A scenario of three times seven images, 20 wide and 10 high, with a network that says red."""
+    names = list(COLOURS) * 7
+    labels = np.arange(21) % 3
+    test = Dataset(coloured(names, 10, 20), labels, tuple(COLOURS))
+    return scenarios.scenario("digits")._replace(pool=test, test=test, image_size=16)
+
+
+def test_each_image_is_at_its_place_on_the_contact_sheet_and_keeps_its_shape(colours):
+    sheet = transfer._contact_sheet(colours.test.images, 16, columns=4)
+    assert (sheet["size"], sheet["columns"]) == (16, 4)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet["url"].split(",")[1]))))
+    assert pixels.shape == (6 * 16, 4 * 16, 3)
+    for place, label in enumerate(colours.test.labels):
+        y, x = (16 * it + 8 for it in divmod(place, 4))
+        assert pixels[y, x].argmax() == label and pixels[y, x].min() < 60, place
+        assert pixels[y - 7, x].min() > 190, "twice as wide as high: above it is white"
+
+
+def test_the_wrong_images_are_places_in_the_test_set(colours, keras, monkeypatch):
+    """A network that says red, whatever it sees, is wrong at all the others."""
+    source = scenarios.Source(keras.Sequential([keras.Input((10, 20, 3))]), None)
+    it = colours._replace(source=lambda: source, blocks=[], epochs=(1,))
+
+    def says_red(backbone, train, *, callbacks, **options):
+        callbacks[0].set_model(SimpleNamespace(stop_training=False))
+        callbacks[0].on_epoch_end(0, {"accuracy": 1.0, "val_accuracy": 1 / 3})
+
+    monkeypatch.setattr(tc, "fine_tune", says_red)
+    monkeypatch.setattr(tc, "predict", lambda model, images: np.eye(3)[np.zeros(len(images), int)])
+    run = explorer.run(it, AT | {"shots": 1}, episode=0)
+    wrong = [place for place, name in enumerate(list(COLOURS) * 7) if name != "red"]
+    assert run["wrong"] == [[place, 0] for place in wrong[:7]]
 
 
 def final(scenario, at):
@@ -465,7 +551,103 @@ def test_what_goes_wrong_is_said_on_the_page(conversation):
     assert "shots=99999" in said[-1]["text"]
 
 
+def test_a_move_is_heard_before_and_during_the_set_up_of_a_training(monkeypatch):
+    it = scenarios.scenario("digits")
+
+    def never(*arguments, **options):
+        pytest.fail("it trains")
+
+    answers = iter([False, True, True])  # before the set-up, after it, after the training
+    monkeypatch.setattr("transfer_course.training.network.CompiledNetwork.train", never)
+    with pytest.raises(explorer.Stopped):
+        explorer.run(it, AT, 0, given_up=lambda: next(answers))
+    monkeypatch.setattr(tc, "fine_tune", never)
+    with pytest.raises(explorer.Stopped):
+        explorer.run(it, AT, 0, given_up=lambda: True)
+
+
+@pytest.fixture
+def scripted(conversation, monkeypatch):
+    """As `conversation`, but without training: what ``script`` returns is the run."""
+    widget, said = conversation
+    widget._scenario = widget._scenario._replace(source=lambda: None)
+    script = Mock(return_value={})
+    monkeypatch.setattr(explorer, "run", script)
+    monkeypatch.setattr(explorer, "prepare", Mock())
+    return widget, said, script
+
+
+def test_the_network_of_the_next_run_is_built_while_the_reader_looks(conversation, monkeypatch):
+    widget, said = conversation
+    widget.receive(move("a", 1, AT, [0]))
+    until_idle(widget)
+    monkeypatch.setattr("transfer_course.networks.cloning._copy_of", None)
+    widget.receive(move("a", 2, AT, [1]))
+    until_idle(widget)
+    assert [it["episode"] for it in said if it["kind"] == "done"] == [0, 1]
+
+
+def test_what_goes_wrong_in_one_run_holds_none_of_the_others_up(scripted):
+    widget, said, script = scripted
+    script.side_effect = [{}, FloatingPointError("diverged"), {}]
+    widget.receive(move("a", 1, AT, [0, 1, 2]))
+    until_idle(widget)
+    ends = [it for it in said if it["kind"] in ("done", "problem")]
+    found = [(it["kind"], it["episode"]) for it in ends]
+    assert found == [("done", 0), ("problem", 1), ("done", 2)]
+    assert ends[1]["settings"] == AT and "diverged" in ends[1]["text"]
+
+
+def test_a_page_that_cannot_be_reached_does_not_end_the_work_for_good(scripted, monkeypatch):
+    widget, said, _ = scripted
+
+    def send(message):
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError("the page is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(widget, "send", send)
+        widget.receive(move("a", 1, AT, [0]))
+        until_idle(widget)
+    widget.receive(move("a", 2, AT, [0]))
+    until_idle(widget)
+    assert said[-1]["kind"] == "done"
+
+
 # Several views, and a kernel that ends
+
+
+def test_views_take_turns_of_one_run(scripted):
+    """Else a page that is loaded again waits for all runs that its former self has asked for."""
+    widget, said, script = scripted
+    goes_on = threading.Event()
+    script.side_effect = lambda *_, **options: goes_on.wait(60) and {}
+    widget.receive(move("a", 1, AT, [0, 1, 2]))
+    while not script.called:
+        time.sleep(0.01)
+    widget.receive({"kind": "hello", "view": "b"})
+    assert said[-1] == {"kind": "ready", "view": "b", "id": None}  # in the middle of a run
+    widget.receive(move("b", 1, AT, [0, 1]))
+    goes_on.set()
+    until_idle(widget)
+    done = [it["view"] + str(it["episode"]) for it in said if it["kind"] == "done"]
+    assert done == ["a0", "b0", "a1", "b1", "a2"]
+
+
+def test_a_greeting_is_answered_before_any_run_once_the_source_is_loaded(scripted):
+    widget, said, _ = scripted
+    loads = threading.Event()
+    source = Mock(side_effect=lambda: loads.wait(60))
+    widget._scenario = widget._scenario._replace(source=source)
+    widget.receive({"kind": "hello", "view": "a"})
+    while not source.called:
+        time.sleep(0.01)
+    widget.receive(move("a", 1, AT, [0]))
+    widget.receive({"kind": "hello", "view": "b"})
+    loads.set()
+    until_idle(widget)
+    kinds = [it["kind"] + " " + it["view"] for it in said if it["kind"] != "loading"]
+    assert kinds == ["ready a", "ready b", "ready a", "done a"]
 
 
 def test_the_moves_of_two_views_stop_none_of_the_others(conversation):
@@ -475,7 +657,8 @@ def test_the_moves_of_two_views_stop_none_of_the_others(conversation):
     while not any(message["kind"] == "growing" for message in said):
         time.sleep(0.01)
     widget.receive({"kind": "hello", "view": "b"})
-    assert said[-1]["kind"] in ("loading", "growing")  # answered at once, not at the end of the run
+    answer = next(message for message in said if message["view"] == "b")
+    assert answer["kind"] == "ready"  # at once, not at the end of the run
     widget.receive(move("b", 1, AT, [0]))
     until_idle(widget)
     done = {message["view"]: message["run"] for message in said if message["kind"] == "done"}
@@ -553,6 +736,12 @@ def test_settings_that_no_training_could_begin_with_are_refused(conversation, ch
     assert said == []
 
 
+def test_settings_that_are_none_are_refused(conversation):
+    widget, _ = conversation
+    with pytest.raises(TypeError, match="settings must be a dict, got None: set one or more"):
+        widget.settings = None
+
+
 @pytest.mark.browser
 def test_a_position_set_from_python_moves_the_controls_of_all_views(views):
     page, _ = views
@@ -609,6 +798,88 @@ def test_no_group_is_in_both_halves_and_a_large_network_is_not_trained_from_scra
     assert len(test) == 400
     assert "from_scratch" not in widget.about["positions"]["method"]
     assert len(widget.about["blocks"]) == 16
+
+
+def test_each_class_has_test_images_however_rare_it_is():
+    from transfer_course.widgets import own
+
+    labels = np.repeat([0, 1], [5000, 4])
+    images = np.zeros((5004, 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0], images[:, 1, 1, 0] = np.divmod(np.arange(5004), 256)
+    for groups in (None, np.arange(5004)):
+        photos = Dataset(images, labels, ("sound", "broken"), groups)
+        pool, test = own._halves(photos)
+        assert np.bincount(pool.labels)[1] == np.bincount(test.labels)[1] == 2
+        assert 400 <= len(test) <= 402
+        assert not {it.tobytes() for it in pool.images} & {it.tobytes() for it in test.images}
+
+
+def test_a_backbone_without_kernels_is_explored_without_the_figure_of_its_kernels(keras, few):
+    layers = [keras.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    widget = tc.widgets.TransferExplorer(backbone=keras.Sequential(layers), dataset=few)
+    it = widget._scenario
+    assert it.blocks == []
+    for method in it.positions["method"]:
+        run = explorer.run(it, it.start | {"method": method}, episode=0)
+        assert run["drift"] == []
+    assert explorer.unpack(explorer.pack({"a": [run]}, it), it)["a"][0]["drift"] == []
+
+
+def test_each_part_of_a_network_has_a_name_of_its_own(keras):
+    from transfer_course.widgets import own
+
+    def part(name):
+        layers = [keras.Input((4,)), keras.layers.Dense(4, name="dense")]
+        return keras.Sequential(layers, name=name)
+
+    last = keras.layers.Dense(4, name="last")
+    backbone = keras.Sequential([keras.Input((4,)), part("first"), part("second"), last])
+    block_of, blocks = own._blocks(backbone)
+    assert blocks == ["first/dense", "second/dense", "last"]
+    assert [block_of(path) for path in ("first/dense", "second/dense", "last")] == blocks
+
+
+@pytest.fixture
+def empty(source, few, monkeypatch):
+    """An explorer without runs, and what stands in for `explorer.run`."""
+    widget = tc.widgets.TransferExplorer(backbone=source.get_layer("backbone"), dataset=few)
+    small = {name: values[-1:] for name, values in widget.about["positions"].items()}
+    small |= {"method": ["l2_sp"], "freeze": ["flatten"], "lam": [0.1, 1, 10]}
+    monkeypatch.setattr(widget, "_scenario", widget._scenario._replace(positions=small))
+    run = {"train": [1.0] * 7, "test": [0.5] * 7, "drift": [0.1] * 4, "retention": None}
+    script = Mock(return_value=run | {"wrong": []})
+    monkeypatch.setattr(explorer, "run", script)
+    return widget, script
+
+
+def test_precompute_leaves_out_where_training_diverges_and_says_so(empty, capsys):
+    widget, script = empty
+    run = script.return_value
+
+    def diverges_at_1(it, settings, episode, **options):
+        if settings["lam"] == 1:
+            raise FloatingPointError("diverged")
+        return run
+
+    script.side_effect = diverges_at_1
+    widget.precompute()
+    assert {name.split()[2]: len(runs) for name, runs in widget.runs.items()} == {"0.1": 3, "10": 3}
+    assert script.call_count == 3 + 1 + 3
+    (missing,) = {explorer.key(it.args[1]) for it in script.mock_calls} - set(widget.runs)
+    said = capsys.readouterr().out
+    assert said == f"Training diverged here, so that runs are missing: {missing}.\n"
+    script.side_effect = None
+    widget.precompute()  # it may have been chance
+    assert [len(runs) for runs in widget.runs.values()] == [3, 3, 3]
+
+
+def test_precompute_keeps_what_it_has_in_between(empty, monkeypatch):
+    widget, script = empty
+    monkeypatch.setattr(transfer, "_KEEP_EVERY", -1)
+    run, kept = script.return_value, []
+    script.side_effect = lambda *_, **options: kept.append(len(widget.runs)) or run
+    widget.precompute()
+    assert kept == [0, 1, 2, 3, 3, 3, 3, 3, 3]
 
 
 def test_precompute_fills_the_grid_and_goes_on_where_it_was_stopped(source, few, monkeypatch):
@@ -681,6 +952,21 @@ def test_a_control_with_one_position_is_not_shown(page, source, few):
 
 
 @pytest.mark.browser
+def test_a_figure_that_a_network_has_nothing_for_is_not_shown(page):
+    widget = tc.widgets.TransferExplorer()
+    it = widget._scenario._replace(blocks=[])
+    run = {"train": [1.0] * 8, "test": [0.75] * 8, "drift": [], "retention": None, "wrong": []}
+    grid = explorer.pack({explorer.key(it.start): [run] * it.draws}, it)
+    about = widget.about | {"blocks": []}
+    in_page(page, widget, VIEWS, {"about": about, "start": it.start, "grid": grid})
+    assert drawn_of(page)[1] == [True, True, True, False, False, True]
+    page.evaluate("() => views[0].querySelector('[value=l2_sp]').click()")  # nothing is there
+    page.evaluate("() => views[0].querySelector('[value=fine_tune]').click()")
+    assert drawn_of(page)[1] == [True, True, True, False, False, True]
+    assert page.locator("svg[viewBox*=NaN]").count() == 0
+
+
+@pytest.mark.browser
 def test_where_nothing_was_made_beforehand_the_page_asks_at_once_and_fills_the_curve(
     page, source, few
 ):
@@ -709,6 +995,7 @@ def test_where_nothing_was_made_beforehand_the_page_asks_at_once_and_fills_the_c
 VIEWS = """(() => {
     const heard = {}, views = [0, 1].map(() => document.createElement("div"));
     window.sent = []; window.dead = false;
+    history.replaceState(null, "", "#"); // where an earlier one's position is
     window.happen = (event, ...what) => (heard[event] ?? []).forEach(each => each(...what));
     const model = {
         get: name => at[name],
@@ -748,6 +1035,31 @@ def words(page):
     return page.evaluate("() => views.map(el => el.querySelector('.tc-words').textContent)")
 
 
+def reply_to(move, number=0, share=0.123, **others):
+    """What the kernel answers to one of the runs that were asked for: that it is done, or else."""
+    run = {"train": [0.5] * 8, "test": [share] * 8, "drift": [0, 0, 0, 0], "retention": 0.777}
+    marks = {"kind": "done", "view": move["view"], "id": move["id"], **move["runs"][number]}
+    return marks | {"run": run | {"wrong": 7 * [[0, 1]]}} | others
+
+
+def hear(page, message):
+    page.evaluate("message => happen('msg:custom', message)", message)
+
+
+def drawn_of(page, view=0):
+    """What stands for the run: what is said of it, and which figures are seen."""
+    return page.evaluate(
+        """i => [
+            views[i].querySelector(".tc-words").textContent,
+            [...views[i].querySelectorAll("figure")].map(it => it.checkVisibility({
+                visibilityProperty: true
+            })),
+            views[i].querySelectorAll("figure svg[role=img]")[1].getAttribute("aria-label"),
+        ]""",
+        view,
+    )
+
+
 @pytest.mark.browser
 def test_a_view_shows_no_reply_to_another(views):
     page, names = views
@@ -755,16 +1067,165 @@ def test_a_view_shows_no_reply_to_another(views):
     before = words(page)
     moves = page.evaluate("() => window.sent")
     assert [(move["view"], move["id"]) for move in moves] == [(name, 1) for name in names]
-    count = len(scenarios.scenario("digits").epochs)
-    run = {"train": [0.5] * count, "test": [0.123] * count, "drift": [0, 0, 0, 0]}
-    run |= {"retention": 0.777, "wrong": []}
-    reply = {"kind": "done", "view": names[0], "id": 1, "run": run, **moves[0]["runs"][0]}
-    page.evaluate("reply => happen('msg:custom', reply)", reply)
+    hear(page, reply_to(moves[0]))
     first, second = words(page)
     assert "12 % of the test images" in first
     assert second == before[1]
     assert "Computed just now" in origins(page)[0]
     assert "Training now" in origins(page)[1]
+
+
+@pytest.mark.browser
+def test_while_a_run_trains_the_page_shows_the_grids_run_of_the_same_position(views):
+    page, _ = views
+    page.evaluate("() => views[0].querySelector('[value=feature_reuse]').click()")
+    at = explorer.key(AT | {"method": "feature_reuse"})
+    share = explorer.load_grid("digits")[at][0]["test"][-1]
+    said = f"feature reuse, 5 shots: {100 * share:.0f} % of the test images right on draw 1"
+    for curve in ([], [0.25, 0.5]):
+        (move,) = page.evaluate("() => window.sent")
+        growing = {"kind": "growing", "train": curve, "test": curve}
+        hear(page, reply_to(move, **growing))
+        words, figures, label = drawn_of(page)
+        assert words.startswith(said)
+        assert figures == [True] * 6
+        assert label == "Accuracy by epoch: feature reuse, 5 shots"
+    assert "Until it is done, the numbers are those of the grid." in origins(page)[0]
+    captions = page.locator("figcaption").all_inner_texts()
+    assert "Accuracy while it trains: 2 of 60 epochs" in captions
+    assert page.locator(".tc-explorer").first.locator("circle.tc-test").count() == 2 + 5
+    hear(page, reply_to(move))
+    assert "12 % of the test images" in drawn_of(page)[0]
+    assert "Accuracy while it trains" in page.locator("figcaption").all_inner_texts()
+
+
+@pytest.mark.browser
+def test_while_a_run_trains_that_the_grid_has_not_no_other_run_is_shown(views):
+    page, _ = views
+    height = "() => views[0].getBoundingClientRect().height"
+    # So narrow that the results are higher than the controls.
+    page.evaluate("() => { views[0].style.width = '700px'; }")
+    before = page.evaluate(height)
+    hear(page, {"kind": "go", "settings": AT | {"method": "l2_sp", "lam": 0.5}})
+    assert abs(page.evaluate(height) - before) < 25  # a line of words
+    named = "L2-SP, frozen up to: block 2, λ 0.5, 5 shots, learning rate 0.001"
+    words, figures, label = drawn_of(page)
+    assert words == f"{named}: training."
+    assert figures == [True, True, False, False, False, False]
+    assert label == f"Accuracy by epoch: {named}"
+    hear(page, reply_to(page.evaluate("() => window.sent")[0]))
+    words, figures, label = drawn_of(page)
+    assert words.startswith(f"{named}: 12 % of the test images")
+    assert figures == [True] * 6
+    assert abs(page.evaluate(height) - before) < 60  # one draw has two lines less to say
+    page.evaluate("() => happen('comm_live_update')")  # and with it what was computed
+    assert drawn_of(page)[1] == [True, True, False, False, False, False]
+
+
+@pytest.mark.browser
+def test_a_problem_is_shown_at_its_own_run_alone(views):
+    page, _ = views
+    page.evaluate("() => views[0].querySelector('[value=l2_sp]').click()")
+    (move,) = page.evaluate("() => window.sent")
+    others = [number for number in range(len(move["runs"])) if number]
+    assert len(others) >= 4
+    for number in others:
+        hear(page, reply_to(move, number, kind="problem", text="This run failed."))
+    assert "Training now" in origins(page)[0]
+    hear(page, reply_to(move, kind="problem", text="This run failed."))
+    assert origins(page)[0] == "This run failed."
+    page.evaluate("() => happen('comm_live_update')")
+    assert "run this cell again" in origins(page)[0]
+
+
+@pytest.mark.browser
+def test_a_source_that_cannot_be_loaded_is_said_before_any_move(views):
+    page, names = views
+    hear(page, {"kind": "problem", "view": names[0], "id": None, "text": "No weights."})
+    assert origins(page)[0] == "No weights."
+
+
+@pytest.mark.browser
+def test_what_is_pinned_without_a_run_is_not_told(views):
+    page, _ = views
+    hear(page, {"kind": "go", "settings": AT | {"method": "l2_sp", "lam": 0.5}})
+    view = page.locator(".tc-explorer").first
+    view.get_by_role("button", name="Pin this run").click()
+    move = page.evaluate("() => window.sent[0]")
+    view.get_by_role("radio", name="fine-tuning").check()
+    assert "right on draw 1" in words(page)[0]
+    assert "Pinned" not in words(page)[0] and "NaN" not in words(page)[0]
+    hear(page, reply_to(move, id=move["id"] + 1))
+    assert words(page)[0].endswith("λ 0.5, 5 shots, learning rate 0.001, mean 12 %.")
+
+
+@pytest.mark.browser
+def test_what_a_screen_reader_has_to_say_is_in_one_status(views):
+    """Its epochs are not: there would be no end of it."""
+    page, _ = views
+    status = page.locator(".tc-explorer").first.get_by_role("status")
+    assert status.count() == 1
+    page.evaluate("() => views[0].querySelector('[value=l2_sp]').click()")
+    (move,) = page.evaluate("() => window.sent")
+    told = set()
+    for count in range(1, 5):
+        curve = [0.5] * count
+        hear(page, reply_to(move, kind="growing", train=curve, test=curve))
+        told.add(status.inner_text())
+    assert len(told) == 1
+    hear(page, reply_to(move, kind="problem", text="This run failed."))
+    assert "This run failed." in status.inner_text()
+    hear(page, reply_to(move))
+    assert "12 % of the test images" in status.inner_text()
+    page.evaluate("() => happen('comm_live_update')")
+    assert "run this cell again" in status.inner_text()
+
+
+@pytest.mark.browser
+def test_the_page_cuts_the_wrong_images_from_their_places_on_the_contact_sheet(views):
+    page, _ = views
+    widget = tc.widgets.TransferExplorer()
+    size, columns = (widget.about["images"][name] for name in ("size", "columns"))
+    wrong = widget.runs[explorer.key(widget.start)][0]["wrong"]
+    expected = [[-size * (place % columns), -size * (place // columns)] for place, _ in wrong]
+    found = page.evaluate(
+        """() => [...views[0].querySelectorAll(".tc-image")].map(it => {
+            const { backgroundPositionX: x, backgroundPositionY: y } = getComputedStyle(it);
+            return [x, y].map(parseFloat);
+        })"""
+    )
+    assert found == expected and len(found) == 7
+
+
+@pytest.mark.browser
+def test_long_names_of_layers_are_short_below_the_axis(page):
+    widget = tc.widgets.TransferExplorer()
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    names = state["about"]["freeze_names"] | {"pool2": "mobilenetv2/block_3_expand_relu"}
+    state["about"] = state["about"] | {"freeze_names": names}
+    in_page(page, widget, VIEWS, state)
+    view = page.locator(".tc-explorer").first
+    slider = view.get_by_role("slider", name="frozen")
+    slider.press("Home")
+    slider.press("End")
+    ticks = view.locator(".tc-first svg[role=img] text[text-anchor=middle]").all_text_contents()
+    assert ticks[:5] == ["nothing", "block 1", "block_3_e…", "block 3", "everything"]
+
+
+@pytest.mark.browser
+def test_a_page_from_right_to_left_changes_no_order(page):
+    widget = tc.widgets.TransferExplorer()
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    names = [*state["about"]["class_names"][:9], "תשע"]
+    state["about"] = state["about"] | {"class_names": names}
+    in_page(page, widget, VIEWS, state)
+    page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
+    direction = "() => getComputedStyle(views[0].querySelector('.tc-words')).direction"
+    assert page.evaluate(direction) == "ltr"
+    page.evaluate("() => { document.documentElement.dir = ''; }")
+    texts = page.locator(".tc-wrong li span:last-child").all_inner_texts()
+    assert len(texts) > 3
+    assert all(text.count("\u2068") == text.count("\u2069") == 2 for text in texts)
 
 
 @pytest.mark.browser
@@ -785,12 +1246,117 @@ def test_where_a_kernel_trains_a_value_between_the_positions_can_be_typed(views)
     (sent,) = page.evaluate("() => window.sent")
     assert sent["settings"]["lam"] == 0.5 and sent["runs"][0]["settings"]["lam"] == 0.5
     assert slider.get_attribute("aria-valuetext") == "0.5"
-    slider.press("ArrowRight")
-    assert page.evaluate("() => window.sent.at(-1).settings.lam") == 1
-    assert field.input_value() == "1"
+    for key, lam in {"ArrowRight": 1, "ArrowLeft": 0.3}.items():
+        field.fill("0.5")
+        field.press("Enter")
+        slider.press(key)
+        assert page.evaluate("() => window.sent.at(-1).settings.lam") == lam
+        assert field.input_value() == str(lam)
+    for text, key, lam in (("0.001", "ArrowRight", 0.01), ("500", "ArrowLeft", 100)):
+        field.fill(text)
+        field.press("Enter")
+        slider.press(key)
+        assert page.evaluate("() => window.sent.at(-1).settings.lam") == lam
+    field.fill("nonsense")
+    field.press("Enter")
+    slider.press("ArrowLeft")
+    assert field.evaluate("it => it.validationMessage") == ""
     assert view.get_by_label("frozen, from the input up to: any value").is_hidden()
     page.evaluate("() => happen('comm_live_update')")
     assert field.is_hidden()  # nobody would train there
+
+
+@pytest.mark.browser
+def test_a_lambda_of_zero_is_at_the_left_end_of_its_axis(views):
+    page, _ = views
+    view = page.locator(".tc-explorer").first
+    view.get_by_role("radio", name="L2-SP").check()
+    field = view.get_by_label("λ, pull to the source: any value")
+    field.fill("0")
+    field.press("Enter")
+    ticks = view.locator(".tc-first svg[role=img] text[text-anchor=middle]")
+    names = ["0", "0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100"]
+    assert ticks.all_text_contents()[: len(names)] == names
+    at = [float(tick.get_attribute("x")) for tick in ticks.all()[: len(names)]]
+    assert np.diff(at).min() > 15
+
+
+@pytest.mark.browser
+def test_the_address_is_written_seldom_and_what_refuses_it_stops_nothing(page):
+    """Safari and Firefox refuse it when it comes too often."""
+    widget = tc.widgets.TransferExplorer()
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    in_page(page, widget, VIEWS, state)
+    page.evaluate("""() => {
+        window.asked = 0;
+        history.replaceState = () => { window.asked += 1; throw new Error("too often"); };
+    }""")
+    page.evaluate("""() => {
+        const slider = [...views[0].querySelectorAll("[type=range]")].at(-2);
+        for (const value of [0, 1, 2, 3, 4]) {
+            slider.value = value;
+            slider.dispatchEvent(new Event("input"));
+        }
+    }""")
+    assert ", 20 shots" in words(page)[0]
+    page.wait_for_function("() => window.asked")
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => window.asked") == 1
+    page.evaluate("() => delete history.replaceState")
+
+
+@pytest.mark.browser
+def test_without_a_kernel_a_start_between_the_positions_is_the_nearest_one(page):
+    widget = tc.widgets.TransferExplorer()
+    widget.settings = AT | {"method": "l2_sp", "lam": 0.5, "shots": 3}
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    in_page(page, widget, VIEWS, state)
+    assert words(page)[0].startswith("L2-SP, frozen up to: block 2, λ 0.3, 2 shots, learning rate")
+    assert "From the grid" in origins(page)[0]
+    name = page.evaluate("() => window.sent[0].view")
+    hear(page, {"kind": "loading", "view": name})
+    assert words(page)[0].startswith("L2-SP, frozen up to: block 2, λ 0.5, 3 shots, learning rate")
+
+
+@pytest.mark.browser
+def test_a_figure_that_is_saved_on_a_dark_page_has_its_ground(views):
+    page, _ = views
+    page.evaluate("() => { document.body.style.background = 'rgb(18, 18, 18)'; }")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Figure as SVG").first.click()
+    page.evaluate("() => { document.body.style.background = ''; }")
+    first, *_ = ElementTree.parse(download.value.path()).getroot()
+    assert first.tag.endswith("rect")
+    assert (first.get("width"), first.get("fill")) == ("100%", "rgb(18, 18, 18)")
+
+
+@pytest.mark.browser
+def test_the_controls_stay_in_view_beside_results_and_not_above_them(views):
+    """In JupyterLab each of its boxes could scroll; a panel may be narrow on a wide screen."""
+    page, _ = views
+    page.evaluate("""() => {
+        for (const name of ["jp-OutputArea-output", "jp-OutputArea-child", "jp-OutputArea"]) {
+            const box = document.createElement("div");
+            box.className = name;
+            box.style.width = "700px";
+            box.append(...document.body.childNodes);
+            document.body.append(box);
+        }
+    }""")
+    controls, results = (page.locator(it).first for it in (".tc-controls", ".tc-results"))
+    bottom = controls.bounding_box()["y"] + controls.bounding_box()["height"]
+    assert results.bounding_box()["y"] < bottom  # side by side
+    page.evaluate("() => window.scrollTo(0, 250)")
+    assert results.bounding_box()["y"] < -200
+    assert 0 <= controls.bounding_box()["y"] < 20
+    page.evaluate("() => { views[0].parentNode.style.width = '330px'; }")
+    page.evaluate("() => window.scrollTo(0, 0)")
+    bottom = controls.bounding_box()["y"] + controls.bounding_box()["height"]
+    assert results.bounding_box()["y"] >= bottom
+    assert results.evaluate("it => it.scrollWidth <= it.clientWidth")
+    assert results.bounding_box()["width"] < 330
+    page.evaluate("() => window.scrollTo(0, 250)")
+    assert controls.bounding_box()["y"] < -200  # or it would cover them
 
 
 @pytest.mark.browser

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import transfer_course as tc
-from transfer_course.networks.cloning import clone
+from transfer_course.networks import cloning
+from transfer_course.networks.cloning import clone, clone_ahead
 from transfer_course.networks.freezing import freeze_up_to
 from transfer_course.networks.internals import sublayers
 
@@ -114,3 +115,30 @@ def test_batch_normalisation_is_frozen_whatever_the_count(keras):
     net.add(layers.Flatten())
     assert frozen(net, 0) == ["inside", "outside"]
     assert frozen(net, 1) == ["conv", "inside", "outside"]
+
+
+def test_a_copy_made_ahead_is_that_of_the_model_as_it_is_now(keras):
+    backbone = tc.backbones.small_cnn()
+    clone_ahead(backbone)
+    backbone.get_layer("conv1").trainable = False
+    backbone.get_layer("conv2").kernel.assign_add(keras.ops.ones((3, 3, 16, 32)))
+    first, second = clone(backbone), clone(backbone)
+    assert first.layers[1] is not second.layers[1]  # it serves once
+    for copy in (first, second):
+        assert not copy.get_layer("conv1").trainable
+        for weight, original in zip(copy.weights, backbone.weights, strict=True):
+            assert (weight.numpy() == original.numpy()).all()
+
+
+def test_a_copy_made_ahead_of_a_change_of_the_layers_is_not_used(keras):
+    backbone = tc.backbones.small_cnn()
+    clone_ahead(backbone)
+    backbone.get_layer("conv1").activation = keras.activations.tanh
+    assert clone(backbone).get_layer("conv1").activation is keras.activations.tanh
+
+
+def test_a_copy_made_ahead_is_the_one_that_is_used(monkeypatch):
+    backbone = tc.backbones.small_cnn()
+    clone_ahead(backbone)
+    monkeypatch.setattr(cloning, "_copy_of", None)
+    assert clone(backbone).layers[1] is not backbone.layers[1]

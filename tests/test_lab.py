@@ -223,6 +223,11 @@ def test_the_explorer_trains_under_the_fingers_in_jupyterlab(lab):
         moved(lambda: digits.get_by_role("button", name="Draw other shots").click())
         box = digits.locator("input[type=range]:enabled").nth(1).bounding_box()
         moved(lambda: page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2))
+        digits.locator("figure").last.scroll_into_view_if_needed()
+        controls, sheet = (
+            digits.locator(it).bounding_box() for it in (".tc-controls", ".tc-sheet")
+        )
+        assert controls["y"] > sheet["y"] + 50, "the controls do not stay in view"
     assert trouble == []
     assert report.read_text(encoding="utf-8") == "", "the server or a kernel asks another host"
 

@@ -41,7 +41,7 @@ sys.stdout = sys.stderr = Window()
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="a file of the system's cannot be closed there")
-@pytest.mark.parametrize("how", weekly_but(["none", "closed files"], NO_OUTPUT))
+@pytest.mark.parametrize("how", weekly_but(["closed files"], NO_OUTPUT))
 def test_without_a_console(how, tmp_path):
     """A training with a bar, a sentence to the student, and a comparison."""
     proof = tmp_path / "done.txt"
@@ -61,7 +61,7 @@ open({str(proof)!r}, "w", encoding="utf-8").write("done")
 
 
 SETTINGS = [
-    pytest.param({"floatx": "float16"}, marks=pytest.mark.slow),
+    {"floatx": "float16"},
     {"floatx": "float64", "image_data_format": "channels_first", "backend": "jax"},
 ]
 RESULTS = f"""
@@ -102,7 +102,7 @@ def usual(tmp_path_factory):
     return results_with(tmp_path_factory.mktemp("usual"), {"floatx": "float32"})
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_whatever_kerass_own_file_of_settings_says(usual, tmp_path, settings):
     for ours, theirs in zip(results_with(tmp_path, settings), usual, strict=True):

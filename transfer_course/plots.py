@@ -1,10 +1,10 @@
 """The figures that several chapters draw. Each returns a matplotlib figure.
 
 Lines differ in marker and dash as well as in colour, so that they can be told apart in grey; the
-colours are those of Okabe & Ito, which the colour-blind can tell apart. The algorithms of the
-package and their baselines have the same colour and marker in every figure, also under names such
-as "fine-tuning"; a variant of one, such as "fine-tuning, half", has its colour. Others get theirs
-in alphabetical order.
+colours are those of Okabe & Ito, which the colour-blind can tell apart, and a grey and a dark red.
+The algorithms of the package and their baselines have the same colour and marker in every figure,
+also under names such as "fine-tuning"; a variant of one, such as "fine-tuning, half", has its
+colour. Others get theirs in alphabetical order.
 """
 
 from itertools import cycle
@@ -25,10 +25,12 @@ _ALGORITHMS = {  # by their names in small letters and digits alone
     "classmeans": ("#CC79A7", "p", (0, (5, 1))),
     "logisticregression": ("#E69F00", "d", (0, (3, 1, 1, 1))),
     "sourcehead": ("#56B4E9", "8", (0, (1, 1))),
+    "pixels": ("#7F7F7F", ">", (0, (7, 2, 2, 2))),
+    "untrainedfeatures": ("#882255", "*", (0, (4, 1, 1, 1, 1, 1))),
 }
 # Three colours and seven markers have no common divisor, so 21 names look different.
 _OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
-_OTHER_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
+_OTHER_MARKERS = ("v", "P", "X", "<", "h", "*", ">")
 _OTHER_DASHES = ((0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 2, 2)))
 # Names are drawn as they are: in `$x_$`, matplotlib would see a formula.
 _LITERAL = {"parse_math": False}
@@ -57,7 +59,7 @@ def gallery(dataset: Dataset, columns: int = 10):
 
 
 def feature_maps(backbone, layer: str, image: np.ndarray, maps: int = 8):
-    """Show a picture and the strongest feature maps that a layer makes of it.
+    """Show an image and the strongest feature maps that a layer makes of it.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def feature_maps(backbone, layer: str, image: np.ndarray, maps: int = 8):
     layer
         The name of a layer whose output is (n, height, width, channels).
     image
-        One picture, uint8 (h, w, c).
+        One image, uint8 (h, w, c).
     maps
         How many maps, those with the largest mean first.
 
@@ -84,7 +86,7 @@ def feature_maps(backbone, layer: str, image: np.ndarray, maps: int = 8):
     strongest = seen.mean(axis=(0, 1)).argsort()[::-1][:maps]
     figure, axes = plt.subplots(1, maps + 1, figsize=(maps + 1.5, 1.6))
     _show(axes[0], image)
-    axes[0].set_title("picture", fontsize=9)
+    axes[0].set_title("image", fontsize=9)
     for axis, channel in zip(axes[1:], strongest, strict=True):
         axis.imshow(seen[..., channel], cmap="gray")
         axis.set(xticks=[], yticks=[])

@@ -48,10 +48,11 @@ def differences(table: pd.DataFrame, to: str, column: str = "accuracy") -> pd.Da
     -----
     The interval is Student's, mean ± t · standard error, with t the 97.5 % point of the
     t-distribution with episodes - 1 degrees of freedom (Student 1908, "The Probable Error of a
-    Mean", Biometrika 6). It is about other draws from this data set with this backbone. It says
-    nothing about other data sets or backbones; and it is somewhat too narrow where draws share many
-    of their examples (Nadeau & Bengio 2003, "Inference for the Generalization Error", Machine
-    Learning 52).
+    Mean", Biometrika 6). It is about other draws from these examples with this backbone, and for
+    these it is as wide as it should be. For other examples of the same kind it is too narrow,
+    possibly several times: all draws are tested on nearly the same ones (Nadeau & Bengio 2003,
+    "Inference for the Generalization Error", Machine Learning 52). It says nothing about other
+    backbones.
 
     Of twenty such intervals, one is expected to miss the true difference.
 

@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fine_tuning_emoji",
         "l2_sp_emoji",
         "labels",
+        "labels_or_steps",
         "lambda_by_labels",
         "related_methods",
         "scenarios",

@@ -24,6 +24,7 @@ NAMES = (
     "fine_tuning_emoji",
     "l2_sp_emoji",
     "labels",
+    "labels_or_steps",
     "lambda_by_labels",
     "related_methods",
     "shift",

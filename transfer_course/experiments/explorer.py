@@ -175,7 +175,8 @@ def run(
     report : callable, optional
         Called with the curves so far, whenever they have grown.
     given_up : callable, optional
-        Asked every half a second or so; once it is true the run ends with `Stopped`.
+        Asked before the training and every half a second or so; once it is true the run ends with
+        `Stopped`.
 
     Returns
     -------
@@ -210,10 +211,15 @@ def run(
             curves["train"].append(logs["accuracy"])
             curves["test"].append(logs["val_accuracy"])
             report({name: [*shares] for name, shares in curves.items()})
+        listen(logs)
+
+    def listen(logs):
         callback.model.stop_training = given_up()
 
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=note)
+    callback = keras.callbacks.LambdaCallback(on_train_begin=listen, on_epoch_end=note)
     callback.needs_weights_after = ()  # so epochs without a validation may run in one call
+    if given_up():
+        raise Stopped
     model = train_by(
         source.backbone,
         train,
@@ -231,10 +237,24 @@ def run(
     wrong = np.flatnonzero(guesses != it.test.labels)[:_WRONG]
     retention = source.retention and source.retention(model.get_layer("backbone"))
     return curves | {
-        "drift": _by_block(tc.drift_by_layer(model, source.backbone), it),
+        # Without a kernel there is no distance, and no block.
+        "drift": _by_block(tc.drift_by_layer(model, source.backbone) if it.blocks else {}, it),
         "retention": retention,
         "wrong": [[int(place), int(guesses[place])] for place in wrong],
     }
+
+
+def prepare(it: Scenario) -> None:
+    """Make the first point of the next run come sooner: build the network that it begins with.
+
+    Parameters
+    ----------
+    it : Scenario
+        The source and the target.
+    """
+    from transfer_course.networks.cloning import clone_ahead
+
+    clone_ahead(it.source().backbone)
 
 
 def _random_head(

@@ -100,7 +100,7 @@ def multi_task(source, train, seed):
         loss=["sparse_categorical_crossentropy"] * 2,
         steps_per_execution=39,
     )
-    # The few target pictures come again and again, as many as source pictures.
+    # The few target images come again and again, as many as source images.
     again = np.random.default_rng(seed).integers(len(train), size=len(source))
     model.fit(
         [source.images, train.images[again]],
@@ -134,7 +134,7 @@ def meta_train(source, episodes, seed):
         loss=episode_loss,
         steps_per_execution=50,
     )
-    # One batch is one task: a few classes, of each some support pictures, then queries.
+    # One batch is one task: a few classes, of each some support images, then queries.
     random = np.random.default_rng(seed)
     of_class = [np.flatnonzero(source.labels == label) for label in range(len(source.class_names))]
     tasks = np.concatenate(
@@ -170,7 +170,7 @@ def episode_loss(labels, features):
 # Chapter 2 prints this function, and a page is narrower than an editor.
 # fmt: off
 def prototype_accuracy(backbone, train, test) -> float:
-    """Give each test picture the class whose mean feature vector is nearest."""
+    """Give each test image the class whose mean feature vector is nearest."""
     features = backbone.predict(train.images, verbose=0)
     prototypes = np.stack(
         [

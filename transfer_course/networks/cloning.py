@@ -1,6 +1,7 @@
 """Copies of a network that share nothing with it: with its weights, or with fresh ones."""
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -44,14 +45,32 @@ def clone(model):
     >>> clone(backbone).layers[1] is backbone.layers[1]
     False
     """
-    with own_random_numbers():
-        copies = {}
-        copy = _copy_graph(model, clone_operation, copies)
+    layout, copy, copies = _made_ahead.pop(model, (None, None, None))
+    if layout is None or layout != model.to_json():  # it has been changed since then
+        copy, copies = _copy_of(model)
     for old, new in copies.values():
         copy_state(old, new)
     if has_custom_layers(model):
         _check_copies(model, copy, copies)
     return copy
+
+
+_made_ahead = WeakKeyDictionary()  # by the model: its layout, a copy without its state, the pairs
+
+
+def clone_ahead(model) -> None:
+    """Make the next `clone` of a model quick, by building the copy now.
+
+    For a large network that is most of the work before the first step of a training.
+    """
+    _made_ahead[model] = model.to_json(), *_copy_of(model)
+
+
+def _copy_of(model) -> tuple:
+    """Return a copy that has yet to get the model's state, and the pairs of old and new layers."""
+    copies = {}
+    with own_random_numbers():
+        return _copy_graph(model, clone_operation, copies), copies
 
 
 def clone_with_fresh_weights(model, seed: int):

@@ -21,18 +21,18 @@ each of four scenarios.
 
 
 def head_rate(features: np.ndarray, step: float) -> float:
-    """Return a learning rate at which no step of Adam moves a logit of the head by more than that.
+    """Return a learning rate at which Adam usually moves a logit of the head by `step` or less.
 
-    A step of Adam moves each weight by the learning rate or less, so a logit, Σ wᵢhᵢ, by no more
-    than the rate times Σ|hᵢ|. That sum is 100 for one backbone and 500 for another, so one rate for
-    all would train some heads ten steps long and leave others where they started.
+    A step of Adam usually moves each weight by the learning rate or less, so a logit, Σ wᵢhᵢ, by no
+    more than the rate times Σ|hᵢ|. That sum is 100 for one backbone and 500 for another, so one
+    rate for all would train some heads ten steps long and leave others where they started.
 
     Parameters
     ----------
     features : numpy.ndarray
         What the head gets for some of the examples, (n, d).
     step : float
-        The most that a logit may move: `WITH_BACKBONE` or `ALONE`.
+        How far a logit may move: `WITH_BACKBONE` or `ALONE`.
 
     Returns
     -------

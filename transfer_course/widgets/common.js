@@ -12,11 +12,14 @@ function element(parent, name, attributes = {}, text = "") {
   return made;
 }
 
+// The sheet that controls and results are put on. It fits itself to the width of `el`, not of the
+// window, and formulas and charts run from left to right on any page.
 function root(el, label) {
   el.classList.add("tc-explorer");
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", label);
-  return el;
+  el.dir = "ltr";
+  return element(el, "div", { class: "tc-sheet" });
 }
 
 // JupyterLab and Notebook take the arrow keys for a move to another cell, and d d for its deletion,
@@ -29,8 +32,9 @@ function input(parent, attributes) {
 
 // A slider over named positions. `moved` is called with the new position's index. Where `typed` is
 // given, there can be a field beside the label, for what lies between the positions: `typed` gets its
-// text, and answers with what is wrong with it, or "". `use` says whether the slider counts for
-// anything now, and whether that field is there.
+// text, and answers with what is wrong with it, or "". `show` is then called with 2.5 between the
+// third position and the fourth. `use` says whether the slider counts for anything now, and whether
+// that field is there.
 function slider(parent, label, names, start, moved, typed = null) {
   const box = element(parent, "div", { class: "tc-slider" });
   const id = `tc-${Math.random().toString(36).slice(2)}`;
@@ -46,16 +50,22 @@ function slider(parent, label, names, start, moved, typed = null) {
     shown.hidden = !isUsed || !field.hidden;
   };
   const show = (index, text = names[index]) => {
-    range.value = index;
+    // From between two positions an arrow key leads to the nearest one on its side.
+    const [min, max] = [Math.min(0, index), Math.max(names.length - 1, index)];
+    Object.assign(range, { min, max, step: index % 1 ? 0.5 : 1, value: index });
     shown.textContent = text;
-    if (document.activeElement !== field) field.value = text;
+    if (document.activeElement !== field) {
+      field.value = text;
+      field.setCustomValidity("");
+    }
     range.setAttribute("aria-valuetext", text);
   };
   use(true, false);
   show(start);
   range.addEventListener("input", () => {
-    show(Number(range.value));
-    moved(Number(range.value));
+    const index = Math.round(range.value);
+    show(index);
+    moved(index);
   });
   field.addEventListener("input", () => field.setCustomValidity(""));
   const take = () => {
@@ -133,6 +143,13 @@ function asFile(svg) {
   copy.setAttribute("xmlns", SVG);
   copy.setAttribute("font-family", "sans-serif");
   copy.setAttribute("color", getComputedStyle(svg).color);
+  // The page's ground, without which the light text of a dark page could not be read.
+  const colourOf = it => getComputedStyle(it).backgroundColor;
+  let ground = svg;
+  while (ground.parentElement && /^(transparent|rgba.* 0\))$/.test(colourOf(ground)))
+    ground = ground.parentElement;
+  const sheet = element(copy, "rect", { width: "100%", height: "100%", fill: colourOf(ground) });
+  copy.prepend(sheet);
   return new XMLSerializer().serializeToString(copy);
 }
 

@@ -3,23 +3,35 @@
 const PERCENT = [[0], [0.2], [0.4], [0.6], [0.8], [1]].map(([tick]) => [tick, `${100 * tick} %`]);
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 
+const shortened = name => (name.length > 10 ? `${name.slice(0, 9)}…` : name);
+
 // Accuracy along a control: a line with its band per method, and where the controls stand.
 function responseFigure(holder, { control, label, lines, settings, about, title }) {
   const places = about.positions[control];
   const isFreeze = control === "freeze";
   const numbers = isFreeze ? places.map((_, i) => i) : places;
   const at = isFreeze ? places.indexOf(settings.freeze) : settings[control];
-  const name = place => (isFreeze ? about.freeze_names[place].split(" (")[0] : String(place));
-  const [first, last] = [Math.min(at, ...numbers), Math.max(at, ...numbers)];
-  const log = !isFreeze && first > 0;
+  const end = path => path.split(" (")[0].split("/").at(-1); // of a layer's path, or of a sentence
+  const name = place => (isFreeze ? shortened(end(about.freeze_names[place])) : String(place));
+  const log = !isFreeze;
+  const seen = [at, ...numbers].filter(x => x > 0 || isFreeze);
+  const [first, last] = [Math.min(...seen), Math.max(...seen)];
   const pad = first === last ? 1 : 0;
+  const isZero = log && at === 0; // an axis of powers has none: it is at the left end then
+  const ticks = numbers.map((x, i) => [x, name(places[i])]);
   const lows = lines.flatMap(({ answers, points }) =>
     points.map(point => (answers && point.low > 0 ? point.low : point.mean))
   );
   const floor = Math.min(0.8, Math.floor(5 * Math.min(...lows, 1)) / 5);
   const axes = chart(holder, {
     label: title,
-    x: { from: log && pad ? first / 2 : first - pad, to: last + pad, log, ticks: numbers.map((x, i) => [x, name(places[i])]), label },
+    x: {
+      from: isZero ? first / 4 : log && pad ? first / 2 : first - pad,
+      to: last + pad,
+      log,
+      ticks: isZero ? [[0], ...ticks] : ticks,
+      label,
+    },
     y: { from: floor, to: 1, ticks: PERCENT.filter(([tick]) => tick >= floor), label: "accuracy" },
   });
   const here = axes.px(at);
@@ -98,8 +110,8 @@ function movedFigure(holder, { blocks, run, pinned }) {
   const width = share => (200 * share) / most;
   blocks.forEach((block, i) => {
     const y = i * row;
-    const short = block.length > 10 ? `${block.slice(0, 9)}…` : block;
-    const text = element(svg, "text", { x: 62, y: y + row / 2 + 4, "text-anchor": "end" }, short);
+    const at = { x: 62, y: y + row / 2 + 4, "text-anchor": "end" };
+    const text = element(svg, "text", at, shortened(block));
     element(text, "title", {}, block);
     const bar = { x: 68, y: y + 2, height: row - 4, width: width(run.drift[i]) };
     element(svg, "rect", { ...bar, class: "tc-bar" });
@@ -131,7 +143,9 @@ function wrongFigure(holder, { wrong, images, test_labels, class_names }) {
     const x = -size * (place % columns), y = -size * Math.floor(place / columns);
     const style = `background: url("${url}") ${x}px ${y}px; width: ${size}px; height: ${size}px`;
     element(item, "span", { style, class: "tc-image" });
-    element(item, "span", {}, `${class_names[test_labels[place]]}, ${class_names[guess]}`);
+    // Isolated, so that a name in a script from right to left does not change their order.
+    const names = [test_labels[place], guess].map(label => `\u2068${class_names[label]}\u2069`);
+    element(item, "span", {}, names.join(", "));
   }
   if (!wrong.length) element(list, "li", {}, "none");
 }

@@ -39,8 +39,8 @@ function render({ model, el }) {
   };
   const at = { samples: 20, noise: 1, distance: 1, lam: positions.lam[17] };
 
-  root(el, "Linear explorer");
-  const controls = element(el, "div", { class: "tc-controls" });
+  const sheet = root(el, "Linear explorer");
+  const controls = element(sheet, "div", { class: "tc-controls" });
   const sliders = {};
   for (const [control, values] of Object.entries(positions))
     sliders[control] = slider(
@@ -61,7 +61,7 @@ function render({ model, el }) {
     draw();
   });
 
-  const results = element(el, "div", { class: "tc-results" });
+  const results = element(sheet, "div", { class: "tc-results" });
   const words = element(results, "p", { role: "status", "aria-live": "polite", class: "tc-words" });
   const figure = element(results, "figure");
   element(figure, "figcaption", {}, `Expected squared error (${FEATURES} features, ‖w_t‖ = ${TARGET})`);

@@ -6,7 +6,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from transfer_course.algorithms._arguments import check_arguments
 from transfer_course.datasets.dataset import Dataset
 from transfer_course.evaluation.drift import kernels_by_layer
-from transfer_course.experiments import scenarios, worlds
+from transfer_course.experiments import worlds
 from transfer_course.experiments.scenarios import ALL, NOTHING, Scenario, Source, at
 from transfer_course.networks.classifier import class_names
 from transfer_course.networks.freezing import freeze_points
@@ -19,8 +19,8 @@ _FROM_SCRATCH = 1_000_000  # weights; larger networks learn nothing from a few i
 def own(backbone, dataset: Dataset, source=None) -> Scenario:
     """Return a scenario whose controls fit a network and a data set.
 
-    Half of the images of each class are for testing, 400 at the most; of a data set with groups,
-    half of the groups.
+    Half of the images of each class are for testing, about 400 at the most; of a data set with
+    groups, half of the groups.
 
     Parameters
     ----------
@@ -95,15 +95,24 @@ def _halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
             "leave the class out"
         )
     if dataset.groups is None:
-        tested = min(len(dataset) // 2, max(_MOST_TESTED, 2 * len(names)))
-        return scenarios.divided(dataset, tested)
+        test = _some_of_each(dataset.labels, min(0.5, _MOST_TESTED / len(dataset)))
+        pool = np.setdiff1d(np.arange(len(dataset)), test)
+        return dataset.subset(pool), dataset.subset(test)
     halves = StratifiedGroupKFold(2, shuffle=True, random_state=0)
     first, second = next(halves.split(labels, labels, dataset.groups))
-    some = np.random.default_rng(0).permutation(second)[:_MOST_TESTED]
-    parts = [dataset.subset(np.sort(places)) for places in (first, some)]
+    some = second[_some_of_each(labels[second], min(1, _MOST_TESTED / len(second)))]
+    parts = [dataset.subset(places) for places in (first, some)]
     # The groups have done their part: those that shots are drawn from are in the pool alone.
     pool, test = (Dataset(part.images, part.labels, names) for part in parts)
     return pool, test
+
+
+def _some_of_each(labels: np.ndarray, share: float) -> np.ndarray:
+    """The places of a share of each class, but of two images at least, in random order."""
+    draw = np.random.default_rng(0)
+    of_each = [draw.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    some = [places[: max(2, round(share * len(places)))] for places in of_each]
+    return draw.permutation(np.concatenate(some))
 
 
 def _depths(backbone) -> list[str]:
@@ -113,11 +122,19 @@ def _depths(backbone) -> list[str]:
 
 
 def _blocks(backbone):
-    """What part of the network a layer is in, for a chart of at most 16 bars; and all the parts."""
+    """What part of the network a layer is in, for a chart of at most 16 bars; and all the parts.
+
+    A part has the name of its last layer: its path, if another one's has the same end.
+    """
     paths = list(kernels_by_layer(backbone))
-    parts = np.array_split(paths, min(len(paths), _MOST_BLOCKS))
-    block_of = {path: part[-1].split("/")[-1] for part in parts for path in part.tolist()}
-    return block_of.get, list(dict.fromkeys(block_of.values()))
+    parts = [part.tolist() for part in np.array_split(paths, _MOST_BLOCKS) if len(part)]
+    short = [part[-1].split("/")[-1] for part in parts]
+    blocks = [
+        name if short.count(name) == 1 else part[-1]
+        for part, name in zip(parts, short, strict=True)
+    ]
+    block_of = {path: name for part, name in zip(parts, blocks, strict=True) for path in part}
+    return block_of.get, blocks
 
 
 def _same_classes(source, backbone, images):

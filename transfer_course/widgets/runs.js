@@ -15,6 +15,7 @@ const LABELS = {
 };
 const NONE = 65535; // in a packed grid
 const WRONG = 7; // mistakes that a run shows
+const FLOAT32_MAX = 3.4028234663852886e38; // Python takes no more
 
 // With all layers frozen only the head is left to train.
 function methodOf({ method, freeze }) {
@@ -78,6 +79,16 @@ function read(text, positions) {
   return Object.keys(positions).every(name => positions[name].includes(settings[name])) ? settings : null;
 }
 
+// The position that the controls offer next to this one.
+function nearest(settings, positions) {
+  const near = { ...settings };
+  for (const control of ["lam", "shots", "learning_rate"]) {
+    const off = place => Math.abs(Math.log((place + 1e-9) / (settings[control] + 1e-9)));
+    near[control] = positions[control].reduce((a, b) => (off(b) < off(a) ? b : a));
+  }
+  return near;
+}
+
 // The number that a text is, or why it is none for this control: see TransferExplorer.settings.
 function parsed(control, text, { shots }) {
   const value = text.trim() ? Number(text) : NaN;
@@ -87,7 +98,7 @@ function parsed(control, text, { shots }) {
     learning_rate: [value > 0, "a number above 0, such as 0.002"],
     shots: [Number.isInteger(value) && 1 <= value && value <= most, `a whole number from 1 to ${most}`],
   }[control];
-  return isFine && value < Infinity ? { value, complaint: "" } : { complaint: `Please type ${wish}.` };
+  return isFine && value <= FLOAT32_MAX ? { value, complaint: "" } : { complaint: `Please type ${wish}.` };
 }
 
 function mean(values) {

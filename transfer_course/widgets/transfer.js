@@ -3,7 +3,7 @@
 
 function render({ model, el }) {
   const about = model.get("about");
-  const { positions, epochs, draws } = about;
+  const { positions, epochs, draws, blocks } = about;
   let grid = unpack(model.get("grid"), about);
   const computed = new Map(); // name of a position -> Map of episode -> run, of this session
   const state = { settings: { ...model.get("start") }, episode: 0, pinned: null, growing: null };
@@ -13,13 +13,17 @@ function render({ model, el }) {
   if (isBook) Object.assign(state.settings, read(address().get(about.name), positions));
   let along = "shots"; // the control that was moved last
   let kernel = "none"; // then "loading", then "ready"; "gone" once it has ended
+  const start = state.settings;
+  // Where no kernel answers, what was set from Python between the positions has nothing to show.
+  if (!runsAt(start).length) state.settings = nearest(start, positions);
   const view = Math.random().toString(36).slice(2);
   let request = 0;
   let problem = "";
+  let saving; // the timer of saveAddress
 
-  root(el, `Transfer explorer, ${about.name}`);
-  const controls = element(el, "div", { class: "tc-controls" });
-  const results = element(el, "div", { class: "tc-results" });
+  const sheet = root(el, `Transfer explorer, ${about.name}`);
+  const controls = element(sheet, "div", { class: "tc-controls" });
+  const results = element(sheet, "div", { class: "tc-results" });
 
   // Controls
 
@@ -80,8 +84,9 @@ function render({ model, el }) {
 
   // Results
 
-  const origin = element(results, "p", { class: "tc-origin" });
-  const words = element(results, "p", { role: "status", "aria-live": "polite", class: "tc-words" });
+  const status = element(results, "div", { role: "status", "aria-atomic": "false" });
+  const origin = element(status, "p", { class: "tc-origin" });
+  const words = element(status, "p", { class: "tc-words" });
   const figure = title => {
     const holder = element(results, "figure");
     element(holder, "figcaption", {}, title);
@@ -132,7 +137,11 @@ function render({ model, el }) {
   }
 
   function drawCurves(run) {
-    curvesFigure(curves, { epochs, run, pinned: pinnedRun(), title: words.textContent });
+    const done = run.test.length ? epochs[run.test.length - 1] : 0;
+    const title = "Accuracy while it trains" + (state.growing ? `: ${done} of ${epochs.at(-1)} epochs` : "");
+    curves.parentNode.querySelector("figcaption").textContent = title;
+    const of = state.growing ? named(state.settings, about) : words.textContent;
+    curvesFigure(curves, { epochs, run, pinned: pinnedRun(), title: of });
     curvesLegend.pinned.hidden = !state.pinned;
   }
 
@@ -141,8 +150,10 @@ function render({ model, el }) {
     for (const radio of radios) radio.checked = radio.value === settings.method;
     for (const control of Object.keys(sliders)) {
       const place = settings[control];
-      const near = positions[control].findLastIndex(each => each <= place);
-      const index = control === "freeze" ? positions.freeze.indexOf(place) : Math.max(0, near);
+      // Between two positions, or beyond the last one, half a step from the one below.
+      const exact = positions[control].indexOf(place);
+      const below = positions[control].findLastIndex(each => each < place);
+      const index = exact < 0 ? below + 0.5 : exact;
       sliders[control].show(index, shown(control, place));
       const method = settings.method;
       // Where all is frozen the depth still matters, or there would be no way back.
@@ -152,18 +163,10 @@ function render({ model, el }) {
     pin.textContent = pinned ? "Unpin" : "Pin this run";
     drawResponse();
 
-    if (growing) {
-      // The first points of a run that is being trained; the rest of the figure waits for its end.
-      el.dataset.state = "training";
-      const done = growing.test.length;
-      const at = done ? `${epochs[done - 1]} of ${epochs.at(-1)} epochs` : "starting";
-      origin.textContent = `Training now, in this kernel: ${at}.`;
-      drawCurves(growing);
-      return;
-    }
+    // While a run is trained, the grid's run of the same position is shown, if there is one.
     const runs = runsAt(settings);
     const it = runs.find(({ episode }) => episode === state.episode);
-    el.dataset.state = it ? (it.live ? "computed" : "grid") : "empty";
+    el.dataset.state = growing ? "training" : it ? (it.live ? "computed" : "grid") : "empty";
     const made = it
       ? "From the grid: real runs, made beforehand."
       : "There is no run here yet.";
@@ -173,16 +176,27 @@ function render({ model, el }) {
       ready: `${made} Move something to train it here.`,
       gone: `${made} The kernel was restarted or has ended: run this cell again.`,
     };
-    origin.textContent = problem || (it?.live ? "Computed just now, in this kernel." : waits[kernel]);
-    for (const each of [spread, moved, kept, wrong]) each.parentNode.hidden = !it;
-    kept.parentNode.hidden ||= it.run.retention === null;
+    const until = it ? " Until it is done, the numbers are those of the grid." : "";
+    origin.textContent =
+      (growing && `Training now, in this kernel.${until}`) ||
+      problem ||
+      (it?.live ? "Computed just now, in this kernel." : waits[kernel]);
+    // What waits for the end of the training keeps its place, so that nothing jumps to and fro.
+    for (const each of [spread, moved, kept, wrong]) {
+      each.parentNode.classList.toggle("tc-waits", !it);
+      if (it || !growing) each.parentNode.hidden = !it;
+    }
+    moved.parentNode.hidden ||= !blocks.length;
+    kept.parentNode.hidden ||= it?.run.retention === null;
+    words.style.minHeight = growing && !it ? `${words.offsetHeight}px` : "";
     if (!it) {
-      words.textContent = `${named(settings, about)}: not trained yet.`;
-      drawCurves({ train: [], test: [] });
+      words.textContent = `${named(settings, about)}: ${growing ? "training" : "not trained yet"}.`;
+      drawCurves(growing ?? { train: [], test: [] });
       return;
     }
     const last = lastOf(settings);
     const { retention } = it.run;
+    const other = pinned && lastOf(pinned).length ? [["pinned", runsAt(pinned), "pinned"]] : [];
     words.textContent =
       `${named(settings, about)}: ${percent(it.run.test.at(-1))} of the test images right on draw ` +
       `${it.episode + 1}` +
@@ -191,11 +205,10 @@ function render({ model, el }) {
         : `; mean of ${last.length} draws ${percent(mean(last))}, standard deviation ` +
           `${(100 * deviation(last)).toFixed(0)} points.`) +
       (retention === null ? "" : ` ${about.retention_words} ${percent(retention)}.`) +
-      (pinned ? ` Pinned: ${named(pinned, about)}, mean ${percent(mean(lastOf(pinned)))}.` : "");
-    drawCurves(it.run);
-    const other = pinned && lastOf(pinned).length ? [["pinned", runsAt(pinned), "pinned"]] : [];
+      (other.length ? ` Pinned: ${named(pinned, about)}, mean ${percent(mean(lastOf(pinned)))}.` : "");
+    drawCurves(growing ?? it.run);
     spreadFigure(spread, { rows: [["shown", runs, "test"], ...other], episode: state.episode });
-    movedFigure(moved, { blocks: about.blocks, run: it.run, pinned: pinnedRun() });
+    if (blocks.length) movedFigure(moved, { blocks, run: it.run, pinned: pinnedRun() });
     if (retention !== null) keptFigure(kept, { retention, title: about.retention_title });
     wrongFigure(wrong, { ...about, wrong: it.run.wrong });
   }
@@ -215,6 +228,7 @@ function render({ model, el }) {
   // What was computed is no longer in step with the kernel that a reader sees, so it goes too.
   function ended() {
     kernel = "gone";
+    problem = "";
     state.growing = null;
     computed.clear();
     state.episode %= draws;
@@ -241,17 +255,27 @@ function render({ model, el }) {
     problem = "";
     request += 1;
     state.growing = null;
-    if (isBook && kernel === "none") {
-      const positionsOfAll = address();
-      positionsOfAll.set(about.name, written(state.settings));
-      history.replaceState(history.state, "", `#${positionsOfAll}`);
-    }
     if (isThere()) {
       const runs = wanted();
       if (kernel === "ready" && isShown(runs[0])) state.growing = { train: [], test: [] };
       ask({ kind: "move", id: request, settings: state.settings, runs });
     }
     draw();
+    if (isBook && kernel === "none") {
+      clearTimeout(saving);
+      saving = setTimeout(saveAddress, 300);
+    }
+  }
+
+  // Not at every step of a slider that is dragged: browsers refuse more than a hundred in a while.
+  function saveAddress() {
+    const positionsOfAll = address();
+    positionsOfAll.set(about.name, written(state.settings));
+    try {
+      history.replaceState(history.state, "", `#${positionsOfAll}`);
+    } catch {
+      // The position is not in the address this time: nothing else is lost.
+    }
   }
 
   function isShown(it) {
@@ -265,12 +289,13 @@ function render({ model, el }) {
     }
     if (message.view !== view) return; // for another view of this explorer
     if (message.kind === "loading" || message.kind === "ready") {
+      if (kernel === "none" && !request) state.settings = start;
       if (kernel !== "ready") kernel = message.kind;
       // Where nothing was made beforehand there is something to see at once.
       if (message.kind === "ready" && !request && !runsAt(state.settings).length) move({});
       draw();
     }
-    if (message.id !== request) return; // of a position that was left since
+    if ((message.id ?? request) !== request) return; // of a position that was left since
     if (message.kind === "growing" && isShown(message)) state.growing = message;
     if (message.kind === "done") {
       const key = keyOf(message.settings);
@@ -278,7 +303,8 @@ function render({ model, el }) {
       computed.get(key).set(message.episode, message.run);
       if (isShown(message)) state.growing = null;
     }
-    if (message.kind === "problem") {
+    // One of the source has no settings, and one of another run leaves a gap in a figure.
+    if (message.kind === "problem" && (!message.settings || isShown(message))) {
       problem = message.text;
       state.growing = null;
     }
@@ -303,4 +329,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render, keyOf, unpack, interval, response, written, read, parsed, csv };
+export default { render, keyOf, unpack, interval, response, written, read, nearest, parsed, csv };

@@ -5,18 +5,23 @@ The page and the kernel talk in messages, so that the page never waits:
 - page to kernel: ``hello``, once; ``move``, with the position of the controls (``settings``) and
   the ``runs`` that are missing there and along the control that was moved, each with settings and a
   draw of the shots (``episode``); ``leave`` when the view is closed.
-- kernel to page: ``loading`` and ``ready``; while it trains, ``growing`` with the curves so far;
-  ``done`` with the run, as `explorer.run` returns it; ``problem`` with a sentence; and ``go``, to
-  all views, with a position that was set from Python.
+- kernel to page: ``loading`` and ``ready``; of each run, marked with its settings and its draw,
+  ``growing`` with the curves so far while it trains, then ``done`` with the run, as `explorer.run`
+  returns it, or ``problem`` with a sentence; and ``go``, to all views, with a position that was set
+  from Python.
 
 An explorer can be shown several times, and each of these views has controls of its own. So every
-message carries the name of its view, and the number of the move that it asks for or answers.
+message carries the name of its view, and the number of the move that it asks for or answers. The
+views take turns of one run each: a page that was closed without ``leave`` holds none up for long.
 
 Nobody answers the page's ``hello`` where no kernel runs, so it goes on drawing from the grid.
 """
 
 import base64
 import io
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -25,14 +30,15 @@ from threading import Lock, Thread
 import anywidget
 import numpy as np
 import traitlets
-from PIL import Image
+from PIL import Image, ImageOps
 
-from transfer_course._progress import progress, stop_button
-from transfer_course._validation import check_choice, check_int, check_number
+from transfer_course._progress import progress, say, stop_button
+from transfer_course._validation import check_choice, check_int, check_number, describe_type
 from transfer_course.experiments import explorer, scenarios
 from transfer_course.experiments.scenarios import Scenario
 
 HERE = Path(__file__).parent
+_KEEP_EVERY = 30  # seconds, while a grid is filled
 
 
 class TransferExplorer(anywidget.AnyWidget):
@@ -97,6 +103,7 @@ class TransferExplorer(anywidget.AnyWidget):
         self._lock = Lock()
         self._waiting = {}  # view -> its newest message and context, unless they have been taken
         self._worker = None
+        self._is_loaded = False
         self._is_closed = False
         self._dataset = dataset
         if backbone is None and dataset is None and source is None:
@@ -158,8 +165,9 @@ class TransferExplorer(anywidget.AnyWidget):
         """Train at every position of the controls, so that the explorer works without a kernel.
 
         It may take an hour; a bar says how long. Stop (the square, or Control-C) keeps what is
-        there, and another call goes on with the rest. Save the notebook afterwards: the runs are
-        saved with it, and the published page shows them.
+        there, and another call goes on with the rest. A position at which training diverges is left
+        out, and named at the end. Save the notebook afterwards: the runs are saved with it, and the
+        published page shows them.
         """
         it, grid = self._scenario, self.runs
         everywhere = explorer.every_position(it)
@@ -169,16 +177,26 @@ class TransferExplorer(anywidget.AnyWidget):
             for name, settings in everywhere.items()
             if len(grid.get(name, [])) <= episode
         ]
+        diverged, kept = [], time.monotonic()
         with stop_button() as stopped, progress(len(wanted), "run") as show:
             try:
                 for done, (name, settings, episode) in enumerate(wanted, start=1):
-                    run = explorer.run(it, settings, episode, given_up=stopped)
-                    grid.setdefault(name, []).append(run)
+                    if name in diverged:
+                        continue
+                    try:
+                        run = explorer.run(it, settings, episode, given_up=stopped)
+                        grid.setdefault(name, []).append(run)
+                    except FloatingPointError:
+                        diverged.append(name)
+                    if time.monotonic() > kept + _KEEP_EVERY:  # a kernel that dies loses no more
+                        self.grid, kept = explorer.pack(grid, it), time.monotonic()
                     show(done)
             except explorer.Stopped:
                 pass
             finally:
                 self.grid = explorer.pack(grid, it)
+        if diverged:
+            say(f"Training diverged here, so that runs are missing: {', '.join(diverged)}.")
 
     def receive(self, message: dict) -> None:
         """Do in the background what a view asks for. What it asked before is given up.
@@ -191,7 +209,8 @@ class TransferExplorer(anywidget.AnyWidget):
             run; ``{"kind": "hello", "view": "a"}`` loads the scenario and sends "ready".
         """
         self._settings = dict(message.get("settings", self._settings))
-        self._answer(message, "loading")  # at once, since another view may be at its turn
+        # At once, since another view may be at its turn.
+        self._answer(message, "ready" if self._is_loaded else "loading")
         with self._lock:
             # The context says whom the kernel answers: without it, an answer from a thread goes by
             # the last message of anybody, and ipykernel 7.4 then loses what this view says next.
@@ -201,36 +220,50 @@ class TransferExplorer(anywidget.AnyWidget):
                 self._worker.start()
 
     def _work(self) -> None:
-        """Serve the views in turn until none waits: the thread ends with its work."""
+        """Make a run for each view in turn until none waits: the thread ends with its work."""
         while True:
             with self._lock:
                 if self._is_closed or not self._waiting:
                     self._worker = None
                     return
-                message, context = self._waiting.pop(next(iter(self._waiting)))
+                # What asks for no run, as "hello", takes no time, so it comes first.
+                view = min(self._waiting, key=lambda view: bool(_runs(self._waiting[view][0])))
+                message, context = self._waiting.pop(view)
             context.run(self._serve, message)
+            with self._lock:
+                if rest := _runs(message)[1:]:  # unless the view wants something else by now
+                    self._waiting.setdefault(view, (message | {"runs": rest}, context))
 
     def _answer(self, message: dict, kind: str, **content) -> None:
         marks = {"kind": kind, "view": message["view"], "id": message.get("id")}
         self.send(marks | content)
 
     def _serve(self, message: dict) -> None:
-        send = partial(self._answer, message)
+        """Load the source, and make the first of the runs that are asked for."""
+        wanted = next(iter(_runs(message)), {})
+        send = partial(self._answer, message, **wanted)
         try:
             self._scenario.source()
-            send("ready")
-            for wanted in message.get("runs", ()):
+            self._is_loaded = True
+            self._answer(message, "ready")
+            if wanted:
                 run = explorer.run(
                     self._scenario,
                     **wanted,
-                    report=lambda curves: send("growing", **wanted, **curves),  # noqa: B023
+                    report=lambda curves: send("growing", **curves),
                     given_up=lambda: self._is_closed or message["view"] in self._waiting,
                 )
-                send("done", **wanted, run=run)
+                send("done", run=run)
+            explorer.prepare(self._scenario)  # while the reader looks
         except explorer.Stopped:
             pass
         except Exception as error:  # whatever it is, the reader sees a sentence, not a dead page
-            send("problem", text=f"This run failed: {error}")
+            with suppress(Exception):  # unless the page cannot be reached: the next view's turn
+                send("problem", text=f"This run failed: {error}")
+
+
+def _runs(message: dict) -> list[dict]:
+    return message.get("runs", [])
 
 
 def _check_parts(world, backbone, dataset) -> None:
@@ -248,6 +281,11 @@ def _check_parts(world, backbone, dataset) -> None:
 
 def _checked(changes: dict, positions: dict) -> dict:
     """The changes as Python's own values, once a training could begin with them."""
+    if not isinstance(changes, Mapping):
+        raise TypeError(
+            f"settings must be a dict, got {describe_type(changes)}: "
+            'set one or more of them, as in explorer.settings = {"lam": 0.5}'
+        )
     checked = {}
     for name, value in changes.items():
         check_choice("the name of a setting", name, tuple(positions))
@@ -278,11 +316,14 @@ def _for_the_page(it: Scenario) -> dict:
 
 
 def _contact_sheet(images: np.ndarray, size: int, columns: int = 20) -> dict:
-    """All images on one, as a data URL, so that the page needs no other file."""
+    """All images on one, as a data URL, so that the page needs no other file.
+
+    What is not square gets a white margin.
+    """
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (columns * size, rows * size), "white")
     for index, image in enumerate(images):
-        small = Image.fromarray(image.squeeze()).resize((size, size))
+        small = ImageOps.pad(Image.fromarray(image.squeeze()), (size, size), color="white")
         sheet.paste(small, (index % columns * size, index // columns * size))
     file = io.BytesIO()
     sheet.save(file, "webp", quality=40)
