@@ -117,28 +117,42 @@ def test_batch_normalisation_is_frozen_whatever_the_count(keras):
     assert frozen(net, 1) == ["conv", "inside", "outside"]
 
 
-def test_a_copy_made_ahead_is_that_of_the_model_as_it_is_now(keras):
+def test_a_copy_made_ahead_gets_the_state_of_the_model_as_it_is_now(keras, monkeypatch):
     backbone = tc.backbones.small_cnn()
     clone_ahead(backbone)
-    backbone.get_layer("conv1").trainable = False
-    backbone.get_layer("conv2").kernel.assign_add(keras.ops.ones((3, 3, 16, 32)))
-    first, second = clone(backbone), clone(backbone)
-    assert first.layers[1] is not second.layers[1]  # it serves once
+    kernel = backbone.get_layer("conv2").kernel
+    kernel.assign(-kernel)
+    kernel.trainable = False
+    backbone.get_layer("conv3").kernel.regularizer = keras.regularizers.L2(0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(cloning, "_copy_of", None)  # it is the one that is used
+        first = clone(backbone)
+    second = clone(backbone)  # it serves once
     for copy in (first, second):
-        assert not copy.get_layer("conv1").trainable
+        assert copy.layers[1] is not backbone.layers[1]
         for weight, original in zip(copy.weights, backbone.weights, strict=True):
             assert (weight.numpy() == original.numpy()).all()
+        assert not copy.get_layer("conv2").kernel.trainable
+        assert float(copy.get_layer("conv3").kernel.regularizer.l2) == 0.5
+    assert first.layers[1] is not second.layers[1]
 
 
 def test_a_copy_made_ahead_of_a_change_of_the_layers_is_not_used(keras):
-    backbone = tc.backbones.small_cnn()
-    clone_ahead(backbone)
-    backbone.get_layer("conv1").activation = keras.activations.tanh
-    assert clone(backbone).get_layer("conv1").activation is keras.activations.tanh
+    def bright(x):
+        return x + 1
 
+    def dark(x):
+        return x - 1
 
-def test_a_copy_made_ahead_is_the_one_that_is_used(monkeypatch):
+    dark.__name__ = dark.__qualname__ = "bright"
     backbone = tc.backbones.small_cnn()
+    layer = backbone.get_layer("conv1")
+    layer.activation = bright
+    for change in (dark, keras.activations.tanh):
+        clone_ahead(backbone)
+        layer.activation = change
+        with keras.utils.custom_object_scope({"bright": change}):
+            assert clone(backbone).get_layer("conv1").activation is change
     clone_ahead(backbone)
-    monkeypatch.setattr(cloning, "_copy_of", None)
-    assert clone(backbone).layers[1] is not backbone.layers[1]
+    layer.trainable = False
+    assert not clone(backbone).get_layer("conv1").trainable

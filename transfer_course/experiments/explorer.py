@@ -237,7 +237,7 @@ def run(
     wrong = np.flatnonzero(guesses != it.test.labels)[:_WRONG]
     retention = source.retention and source.retention(model.get_layer("backbone"))
     return curves | {
-        # Without a kernel there is no distance, and no block.
+        # A network without weight matrices has no distances, and no blocks.
         "drift": _by_block(tc.drift_by_layer(model, source.backbone) if it.blocks else {}, it),
         "retention": retention,
         "wrong": [[int(place), int(guesses[place])] for place in wrong],

@@ -16,7 +16,7 @@ from transfer_course.evaluation.prediction import guesses
 from transfer_course.experiments import fair, worlds
 
 METHODS = ("feature_reuse", "fine_tune")
-SPOT_CHECKS = [2]  # five images per class, 200 steps, the first draw
+SPOT_CHECKS = [1]  # fine-tuning on five images per class, 200 steps, the first draw
 
 
 def points() -> list[dict]:

@@ -9,12 +9,17 @@ from transfer_course._backend import keras
 from transfer_course._validation import describe_type
 from transfer_course.networks.internals import is_graph, own_random_numbers, run_graph, sublayers
 from transfer_course.networks.layers import (
+    code_of,
     functions_in,
     has_custom_layers,
     is_custom,
     seed_states,
     set_trainable,
 )
+
+# By the model: its layout, a copy that has yet to get its state, and the pairs of layers. It serves
+# once.
+_made_ahead = WeakKeyDictionary()
 
 
 def clone(model):
@@ -46,7 +51,7 @@ def clone(model):
     False
     """
     layout, copy, copies = _made_ahead.pop(model, (None, None, None))
-    if layout is None or layout != model.to_json():  # it has been changed since then
+    if layout is None or layout != _layout(model):  # it has been changed since then
         copy, copies = _copy_of(model)
     for old, new in copies.values():
         copy_state(old, new)
@@ -55,15 +60,18 @@ def clone(model):
     return copy
 
 
-_made_ahead = WeakKeyDictionary()  # by the model: its layout, a copy without its state, the pairs
-
-
 def clone_ahead(model) -> None:
     """Make the next `clone` of a model quick, by building the copy now.
 
     For a large network that is most of the work before the first step of a training.
     """
-    _made_ahead[model] = model.to_json(), *_copy_of(model)
+    if model not in _made_ahead:
+        _made_ahead[model] = _layout(model), *_copy_of(model)
+
+
+def _layout(model) -> tuple:
+    """Return what a copy is built from; the rest is state."""
+    return model.to_json(), code_of(model)
 
 
 def _copy_of(model) -> tuple:

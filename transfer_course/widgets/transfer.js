@@ -177,10 +177,12 @@ function render({ model, el }) {
       gone: `${made} The kernel was restarted or has ended: run this cell again.`,
     };
     const until = it ? " Until it is done, the numbers are those of the grid." : "";
-    origin.textContent =
+    tell(
+      origin,
       (growing && `Training now, in this kernel.${until}`) ||
       problem ||
-      (it?.live ? "Computed just now, in this kernel." : waits[kernel]);
+      (it?.live ? "Computed just now, in this kernel." : waits[kernel]),
+    );
     // What waits for the end of the training keeps its place, so that nothing jumps to and fro.
     for (const each of [spread, moved, kept, wrong]) {
       each.parentNode.classList.toggle("tc-waits", !it);
@@ -190,14 +192,15 @@ function render({ model, el }) {
     kept.parentNode.hidden ||= it?.run.retention === null;
     words.style.minHeight = growing && !it ? `${words.offsetHeight}px` : "";
     if (!it) {
-      words.textContent = `${named(settings, about)}: ${growing ? "training" : "not trained yet"}.`;
+      tell(words, `${named(settings, about)}: ${growing ? "training" : "not trained yet"}.`);
       drawCurves(growing ?? { train: [], test: [] });
       return;
     }
     const last = lastOf(settings);
     const { retention } = it.run;
     const other = pinned && lastOf(pinned).length ? [["pinned", runsAt(pinned), "pinned"]] : [];
-    words.textContent =
+    tell(
+      words,
       `${named(settings, about)}: ${percent(it.run.test.at(-1))} of the test images right on draw ` +
       `${it.episode + 1}` +
       (last.length === 1
@@ -205,7 +208,8 @@ function render({ model, el }) {
         : `; mean of ${last.length} draws ${percent(mean(last))}, standard deviation ` +
           `${(100 * deviation(last)).toFixed(0)} points.`) +
       (retention === null ? "" : ` ${about.retention_words} ${percent(retention)}.`) +
-      (other.length ? ` Pinned: ${named(pinned, about)}, mean ${percent(mean(lastOf(pinned)))}.` : "");
+      (other.length ? ` Pinned: ${named(pinned, about)}, mean ${percent(mean(lastOf(pinned)))}.` : ""),
+    );
     drawCurves(growing ?? it.run);
     spreadFigure(spread, { rows: [["shown", runs, "test"], ...other], episode: state.episode });
     if (blocks.length) movedFigure(moved, { blocks, run: it.run, pinned: pinnedRun() });
@@ -267,6 +271,11 @@ function render({ model, el }) {
     }
   }
 
+  // A screen reader says what changes, so what stays the same is left alone.
+  function tell(part, text) {
+    if (part.textContent !== text) part.textContent = text;
+  }
+
   // Not at every step of a slider that is dragged: browsers refuse more than a hundred in a while.
   function saveAddress() {
     const positionsOfAll = address();
@@ -290,9 +299,11 @@ function render({ model, el }) {
     if (message.view !== view) return; // for another view of this explorer
     if (message.kind === "loading" || message.kind === "ready") {
       if (kernel === "none" && !request) state.settings = start;
+      const isNew = message.kind === "ready" && kernel !== "ready";
       if (kernel !== "ready") kernel = message.kind;
-      // Where nothing was made beforehand there is something to see at once.
-      if (message.kind === "ready" && !request && !runsAt(state.settings).length) move({});
+      // Once more what was asked for in vain; and where nothing was made beforehand, there is
+      // something to see at once.
+      if (isNew && (request || !runsAt(state.settings).length)) move({});
       draw();
     }
     if ((message.id ?? request) !== request) return; // of a position that was left since
@@ -303,7 +314,7 @@ function render({ model, el }) {
       computed.get(key).set(message.episode, message.run);
       if (isShown(message)) state.growing = null;
     }
-    // One of the source has no settings, and one of another run leaves a gap in a figure.
+    // One of a greeting has no settings, and one of another run leaves a gap in a figure.
     if (message.kind === "problem" && (!message.settings || isShown(message))) {
       problem = message.text;
       state.growing = null;
@@ -322,6 +333,7 @@ function render({ model, el }) {
   draw();
   ask({ kind: "hello" }); // a kernel that is there answers; the published page stays silent
   return () => {
+    clearTimeout(saving);
     model.off("msg:custom", heard);
     model.off("change:grid", filled);
     model.off("comm_live_update", ended);

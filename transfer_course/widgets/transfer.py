@@ -188,6 +188,7 @@ class TransferExplorer(anywidget.AnyWidget):
                         grid.setdefault(name, []).append(run)
                     except FloatingPointError:
                         diverged.append(name)
+                        grid.pop(name, None)
                     if time.monotonic() > kept + _KEEP_EVERY:  # a kernel that dies loses no more
                         self.grid, kept = explorer.pack(grid, it), time.monotonic()
                     show(done)
@@ -226,12 +227,13 @@ class TransferExplorer(anywidget.AnyWidget):
                 if self._is_closed or not self._waiting:
                     self._worker = None
                     return
-                # What asks for no run, as "hello", takes no time, so it comes first.
+                # What asks for no run, as "hello", comes first.
                 view = min(self._waiting, key=lambda view: bool(_runs(self._waiting[view][0])))
                 message, context = self._waiting.pop(view)
             context.run(self._serve, message)
             with self._lock:
-                if rest := _runs(message)[1:]:  # unless the view wants something else by now
+                rest = _runs(message)[1:]
+                if rest and self._is_loaded:  # unless the view wants something else by now
                     self._waiting.setdefault(view, (message | {"runs": rest}, context))
 
     def _answer(self, message: dict, kind: str, **content) -> None:
@@ -254,7 +256,8 @@ class TransferExplorer(anywidget.AnyWidget):
                     given_up=lambda: self._is_closed or message["view"] in self._waiting,
                 )
                 send("done", run=run)
-            explorer.prepare(self._scenario)  # while the reader looks
+            with suppress(Exception):  # it only saves time: a run says what is wrong
+                explorer.prepare(self._scenario)  # while the reader looks
         except explorer.Stopped:
             pass
         except Exception as error:  # whatever it is, the reader sees a sentence, not a dead page
