@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import nullcontext
 from contextvars import ContextVar, copy_context
 from importlib.util import find_spec
 from pathlib import Path
@@ -852,9 +853,10 @@ def empty(source, few, monkeypatch):
     return widget, script
 
 
-def test_precompute_leaves_out_where_training_diverges_and_says_so(empty, capsys):
+def test_precompute_leaves_out_where_training_diverges_and_says_so(empty, capsys, monkeypatch):
     widget, script = empty
-    run = script.return_value
+    run, shown = script.return_value, []
+    monkeypatch.setattr(transfer, "progress", lambda total, unit: nullcontext(shown.append))
 
     def diverges_at_1(it, settings, episode, **options):
         if settings["lam"] == 1:
@@ -865,6 +867,7 @@ def test_precompute_leaves_out_where_training_diverges_and_says_so(empty, capsys
     widget.precompute()
     assert {name.split()[2]: len(runs) for name, runs in widget.runs.items()} == {"0.1": 3, "10": 3}
     assert script.call_count == 3 + 1 + 3
+    assert shown == list(range(1, 10))  # the bar reaches its end
     (missing,) = {explorer.key(it.args[1]) for it in script.mock_calls} - set(widget.runs)
     said = capsys.readouterr().out
     assert said == f"Training diverged here, so that runs are missing: {missing}.\n"
@@ -1058,6 +1061,27 @@ def drawn_of(page, view=0):
         ]""",
         view,
     )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("first", [None, "loading"])
+def test_what_was_moved_before_the_kernel_was_ready_is_trained(page, first):
+    widget = tc.widgets.TransferExplorer()
+    state = {name: getattr(widget, name) for name in tc.widgets.TransferExplorer.class_own_traits()}
+    in_page(page, widget, VIEWS, state)
+    name = page.evaluate("() => window.sent.splice(0)")[0]["view"]
+    if first:
+        hear(page, {"kind": first, "view": name})
+    page.evaluate("() => views[0].querySelector('[value=l2_sp]').click()")
+    assert "Training now" not in origins(page)[0]
+    hear(page, {"kind": "ready", "view": name})
+    sent = page.evaluate("() => window.sent")
+    assert sent[-1]["settings"]["method"] == "l2_sp" and sent[-1]["runs"]
+    assert "Training now" in origins(page)[0]
+    hear(page, {"kind": "ready", "view": name})  # as before each run
+    assert len(page.evaluate("() => window.sent")) == len(sent)
+    hear(page, reply_to(sent[-1]))
+    assert "12 % of the test images" in words(page)[0]
 
 
 @pytest.mark.browser

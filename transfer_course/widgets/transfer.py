@@ -181,14 +181,13 @@ class TransferExplorer(anywidget.AnyWidget):
         with stop_button() as stopped, progress(len(wanted), "run") as show:
             try:
                 for done, (name, settings, episode) in enumerate(wanted, start=1):
-                    if name in diverged:
-                        continue
-                    try:
-                        run = explorer.run(it, settings, episode, given_up=stopped)
-                        grid.setdefault(name, []).append(run)
-                    except FloatingPointError:
-                        diverged.append(name)
-                        grid.pop(name, None)
+                    if name not in diverged:
+                        try:
+                            run = explorer.run(it, settings, episode, given_up=stopped)
+                            grid.setdefault(name, []).append(run)
+                        except FloatingPointError:
+                            diverged.append(name)
+                            grid.pop(name, None)
                     if time.monotonic() > kept + _KEEP_EVERY:  # a kernel that dies loses no more
                         self.grid, kept = explorer.pack(grid, it), time.monotonic()
                     show(done)
